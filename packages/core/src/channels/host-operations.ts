@@ -1,0 +1,45 @@
+import { validateIdentifier, validateInteger } from "../identifiers.js";
+import type { ClearFilter, HistoryOptions, ReadResult, SettleOptions } from "../ports/channel-port.js";
+import type { ChannelLog, DeadMessage, RetentionPolicy } from "../ports/message-store.js";
+import { checkRetention } from "./channel-options.js";
+import { groupName } from "./claiming.js";
+import { MAX_READ_LIMIT } from "./reading.js";
+
+const CLEAR_PAGE = 1_000;
+
+export function history(log: ChannelLog, options: HistoryOptions): Promise<ReadResult<unknown>> {
+  return log.read({
+    after: validateInteger("after", options.after ?? 0, 0, Number.MAX_SAFE_INTEGER),
+    limit: validateInteger("limit", options.limit ?? 100, 1, MAX_READ_LIMIT),
+  });
+}
+
+/** Removes what is in the log now and satisfies the filter; what is written meanwhile stays. */
+export async function clear(log: ChannelLog, filter: ClearFilter<unknown> = () => true): Promise<number> {
+  const { last } = await log.bounds();
+  let [removed, after] = [0, 0];
+  while (after < last) {
+    const page = await log.read({ after, limit: CLEAR_PAGE });
+    const ids = page.messages.filter((message) => message.sequence <= last && filter(message)).map(({ id }) => id);
+    if (ids.length > 0) removed += await log.remove(ids);
+    after = page.position;
+  }
+  return removed;
+}
+
+export function evict(log: ChannelLog, policy: RetentionPolicy): Promise<number> {
+  return log.evict(checkRetention(policy));
+}
+
+export function remove(log: ChannelLog, ids: readonly string[]): Promise<number> {
+  for (const id of ids) validateIdentifier("message id", id);
+  return log.remove(ids);
+}
+
+export function deadLetters(log: ChannelLog, options: SettleOptions & { readonly limit?: number }): Promise<readonly DeadMessage[]> {
+  return log.dead(groupName(options), validateInteger("limit", options.limit ?? 100, 1, MAX_READ_LIMIT));
+}
+
+export function requeue(log: ChannelLog, options: SettleOptions & { readonly ids?: readonly string[] }): Promise<number> {
+  return log.requeue(groupName(options), options.ids);
+}

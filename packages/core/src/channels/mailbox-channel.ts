@@ -1,0 +1,14 @@
+import { BaseChannel } from "./base-channel.js";
+
+/** A reader sees what is addressed to it, or to nobody in particular, through every door; only an admin sees others' mail. */
+export class MailboxChannel<Content = unknown> extends BaseChannel<Content> {
+  readonly kind = "mailbox";
+
+  protected override logOptions(): { addressed: boolean } {
+    return { addressed: true };
+  }
+
+  protected override audienceOf(readerId: string): string {
+    return readerId;
+  }
+}

@@ -1,0 +1,65 @@
+import type { Clock } from "../clock.js";
+import { toError } from "../errors.js";
+import type { ChannelMessage } from "../message.js";
+import type { Subscription } from "../ports/channel-port.js";
+import type { ChannelLog } from "../ports/message-store.js";
+import type { ChangeSignal } from "./change-signal.js";
+
+const PAGE = 256;
+
+/** How a log is followed. */
+export interface FollowOptions {
+  readonly log: ChannelLog;
+  readonly changes: ChangeSignal;
+  readonly clock: Clock;
+  /** Messages behind this sequence. */
+  readonly after: number;
+  readonly audience: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Yields messages in log order for ever: what is there, then what comes. It is woken up and reads; nothing is pushed at it, so a
+ * slow reader costs nobody anything. Ends without an error when the signal aborts.
+ */
+export async function* follow({ log, changes, clock, after, audience, signal }: FollowOptions): AsyncGenerator<ChannelMessage, void, undefined> {
+  let position = after;
+  while (!signal.aborted) {
+    const version = changes.version;
+    const page = await log.read({ after: position, limit: PAGE, audience });
+    for (const message of page.messages) {
+      if (signal.aborted) return;
+      yield message;
+    }
+    position = page.position;
+    if (page.messages.length === 0) await changes.wait(version, clock, { signal });
+  }
+}
+
+/** Delivers a stream of messages to a callback, one after the other. */
+export class LocalSubscription implements Subscription {
+  readonly closed: Promise<void>;
+  readonly #abort: AbortController;
+
+  /**
+   * @param deliver must not throw.
+   * @param abort what ends `messages`.
+   */
+  constructor(messages: AsyncIterable<ChannelMessage>, abort: AbortController, deliver: (message: ChannelMessage) => Promise<void>, failed: (error: Error) => void) {
+    this.#abort = abort;
+    this.closed = this.#run(messages, deliver).catch((thrown: unknown) => failed(toError(thrown)));
+  }
+
+  async #run(messages: AsyncIterable<ChannelMessage>, deliver: (message: ChannelMessage) => Promise<void>): Promise<void> {
+    for await (const message of messages) await deliver(message);
+  }
+
+  close(): Promise<void> {
+    this.#abort.abort();
+    return this.closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

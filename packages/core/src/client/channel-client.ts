@@ -1,0 +1,162 @@
+import { Worker, type JobHandler, type WorkOptions } from "../channels/worker.js";
+import { SSSNError } from "../errors.js";
+import { validateIdentifier } from "../identifiers.js";
+import type { ChannelMessage, WriteReceipt } from "../message.js";
+import type {
+  ChannelInfo,
+  ChannelPort,
+  Claim,
+  ClaimOptions,
+  CursorOptions,
+  DeadLetterOptions,
+  ExtendOptions,
+  MessageCallback,
+  NackOptions,
+  ReadOptions,
+  ReadResult,
+  SeekTarget,
+  SettleOptions,
+  StreamOptions,
+  SubscribeOptions,
+  Subscription,
+  WriteEntry,
+  WriteOptions,
+} from "../ports/channel-port.js";
+import type { SettleResult } from "../ports/message-store.js";
+
+/** Finds a channel by name and gives something that speaks to it. Discovery implements it. */
+export interface ChannelResolver {
+  resolve(channelId: string): Promise<ChannelPort>;
+}
+
+/**
+ * A system's view of its channels: those that were connected, by id, wherever they live. Everything is done in the name of one
+ * system. Reading through it confirms a batch when the next one is asked for.
+ */
+export class ChannelClient {
+  readonly systemId: string;
+  readonly #channels = new Map<string, ChannelPort>();
+  /** The last position that each cursor has been handed, to be confirmed with its next read. */
+  readonly #received = new Map<string, number>();
+
+  constructor(systemId: string) {
+    this.systemId = validateIdentifier("system id", systemId);
+  }
+
+  /** The ids of the connected channels. */
+  get channelIds(): readonly string[] {
+    return [...this.#channels.keys()];
+  }
+
+  /** Connects a channel, local or remote, under its id. @throws SSSNError `duplicate_id`. */
+  connect(channel: ChannelPort): void {
+    if (this.#channels.has(channel.id)) {
+      throw new SSSNError("duplicate_id", `${this.systemId} is connected to a channel ${channel.id} already; disconnect it first.`, { details: { id: channel.id } });
+    }
+    this.#channels.set(channel.id, channel);
+  }
+
+  /** From a name to a working channel in one call. @throws SSSNError `channel_not_found`, `duplicate_id`. */
+  async connectFrom(directory: ChannelResolver, channelId: string): Promise<ChannelPort> {
+    const channel = await directory.resolve(channelId);
+    this.connect(channel);
+    return channel;
+  }
+
+  disconnect(channelId: string): void {
+    this.#channels.delete(channelId);
+  }
+
+  has(channelId: string): boolean {
+    return this.#channels.has(channelId);
+  }
+
+  /** The connected channel. @throws SSSNError `channel_not_connected`, with the ids that are. */
+  channel<Content = unknown>(channelId: string): ChannelPort<Content> {
+    const channel = this.#channels.get(channelId);
+    // A channel's content type is the caller's knowledge: ids carry no types.
+    if (channel) return channel as ChannelPort<Content>;
+    const known = this.channelIds;
+    throw new SSSNError(
+      "channel_not_connected",
+      `${this.systemId} is not connected to a channel ${JSON.stringify(channelId)}. Connected: ${known.length > 0 ? known.join(", ") : "none"}. Wire it with addChannel() or addSubsystem(system, { channels }).`,
+      { details: { known } },
+    );
+  }
+
+  info(channelId: string): Promise<ChannelInfo> {
+    return this.#on(channelId, (channel) => channel.info(this.systemId));
+  }
+
+  write(channelId: string, content: unknown, options?: WriteOptions): Promise<WriteReceipt> {
+    return this.#on(channelId, (channel) => channel.write(this.systemId, content, options));
+  }
+
+  writeBatch(channelId: string, entries: readonly WriteEntry<unknown>[]): Promise<readonly WriteReceipt[]> {
+    return this.#on(channelId, (channel) => channel.writeBatch(this.systemId, entries));
+  }
+
+  /** Reads on where this client's last read of the cursor ended, and confirms that read by doing so. */
+  async read<Content = unknown>(channelId: string, options: ReadOptions = {}): Promise<ReadResult<Content>> {
+    const channel = this.channel<Content>(channelId);
+    if (options.after !== undefined || options.commit !== undefined) return channel.read(this.systemId, options);
+    const cursor = `${channelId}/${options.cursor ?? ""}`;
+    const received = this.#received.get(cursor);
+    const result = await channel.read(this.systemId, received === undefined ? options : { ...options, commit: received });
+    this.#received.set(cursor, result.position);
+    return result;
+  }
+
+  commit(channelId: string, position: number, options?: CursorOptions): Promise<number> {
+    return this.#on(channelId, (channel) => channel.commit(this.systemId, position, options));
+  }
+
+  async seek(channelId: string, target: SeekTarget, options: CursorOptions = {}): Promise<number> {
+    const channel = this.channel(channelId);
+    this.#received.delete(`${channelId}/${options.cursor ?? ""}`);
+    return channel.seek(this.systemId, target, options);
+  }
+
+  claim<Content = unknown>(channelId: string, options?: ClaimOptions): Promise<readonly Claim<Content>[]> {
+    return this.#on<Content, readonly Claim<Content>[]>(channelId, (channel) => channel.claim(this.systemId, options));
+  }
+
+  acknowledge(channelId: string, receipts: readonly string[], options?: SettleOptions): Promise<readonly SettleResult[]> {
+    return this.#on(channelId, (channel) => channel.acknowledge(this.systemId, receipts, options));
+  }
+
+  nack(channelId: string, receipts: readonly string[], options?: NackOptions): Promise<readonly SettleResult[]> {
+    return this.#on(channelId, (channel) => channel.nack(this.systemId, receipts, options));
+  }
+
+  deadLetter(channelId: string, receipts: readonly string[], options?: DeadLetterOptions): Promise<readonly SettleResult[]> {
+    return this.#on(channelId, (channel) => channel.deadLetter(this.systemId, receipts, options));
+  }
+
+  extend(channelId: string, receipts: readonly string[], options?: ExtendOptions): Promise<readonly SettleResult[]> {
+    return this.#on(channelId, (channel) => channel.extend(this.systemId, receipts, options));
+  }
+
+  subscribe<Content = unknown>(channelId: string, callback: MessageCallback<Content>, options?: SubscribeOptions): Promise<Subscription> {
+    return this.#on<Content, Subscription>(channelId, (channel) => channel.subscribe(this.systemId, callback, options));
+  }
+
+  stream<Content = unknown>(channelId: string, options?: StreamOptions): AsyncIterable<ChannelMessage<Content>> {
+    return this.channel<Content>(channelId).stream(this.systemId, options);
+  }
+
+  /** Works a channel off in this system's name. @throws SSSNError `channel_not_connected`. */
+  work<Content = unknown>(channelId: string, handler: JobHandler<Content>, options?: WorkOptions): Worker<Content> {
+    return new Worker(this.channel<Content>(channelId), this.systemId, handler, options);
+  }
+
+  /** An unknown channel rejects like every other failure, instead of throwing where a promise is expected. */
+  async #on<Content, Result>(channelId: string, call: (channel: ChannelPort<Content>) => Promise<Result>): Promise<Result> {
+    return call(this.channel<Content>(channelId));
+  }
+}
+
+/** Works a channel off: see {@link Worker}. */
+export function work<Content>(channel: ChannelPort<Content>, readerId: string, handler: JobHandler<Content>, options?: WorkOptions): Worker<Content> {
+  return new Worker(channel, readerId, handler, options);
+}

@@ -1,0 +1,46 @@
+export { ERRORS, SSSNError, describe, isErrorCode, isSSSNError, toError, type ErrorCode, type ErrorDetails } from "./errors.js";
+export { MAX_JSON_DEPTH, deepFreeze, freezeJson, freezeJsonWithin, jsonEquals, type JsonValue } from "./json.js";
+export { MAX_IDENTIFIER_LENGTH, validateIdentifier, validateInteger } from "./identifiers.js";
+export { NO_METADATA, Visibility, type ChannelMessage, type MessageDraft, type Metadata, type WriteReceipt } from "./message.js";
+export { consoleLogger, silentLogger, type LogFields, type Logger } from "./logger.js";
+export { SteadyClock, sleep, systemClock, type Cancel, type Clock } from "./clock.js";
+export { EventSource } from "./events.js";
+export { Ticker } from "./ticker.js";
+
+export type * from "./ports/message-store.js";
+export type * from "./ports/channel-port.js";
+export type * from "./ports/channel-transport.js";
+export { OPERATION_ROLES, ROLES, roleCovers, type ChannelOperation, type ChannelSecurity, type Principal, type Role, type TokenRequest } from "./ports/channel-security.js";
+
+export { MemoryMessageStore } from "./memory-store/memory-message-store.js";
+export { OpenSecurity } from "./security/open-security.js";
+export { ACLSecurity } from "./security/acl-security.js";
+export { insufficientRole, invalidToken } from "./security/refusals.js";
+
+export { BaseChannel, type ChannelDrainReport, type ChannelErrorPhase, type ChannelState } from "./channels/base-channel.js";
+export { type ChannelOptions } from "./channels/channel-options.js";
+export { type ContinuedError } from "./channels/errors-seen.js";
+export { type StandardSchema } from "./channels/standard-schema.js";
+export { PassthroughChannel } from "./channels/passthrough-channel.js";
+export { BroadcastChannel } from "./channels/broadcast-channel.js";
+export { MailboxChannel } from "./channels/mailbox-channel.js";
+export { WorkQueueChannel, type WorkQueueOptions } from "./channels/work-queue-channel.js";
+export { PeriodicChannel, type PeriodicOptions } from "./channels/periodic-channel.js";
+export { type BackoffOptions } from "./channels/backoff.js";
+export { Worker, type JobContext, type JobEvent, type JobHandler, type WorkOptions, type WorkerReport } from "./channels/worker.js";
+
+export { ChannelClient, work, type ChannelResolver } from "./client/channel-client.js";
+
+export {
+  BaseSystem,
+  SystemState,
+  defineSystem,
+  type RunOptions,
+  type ShutdownReport,
+  type StepContext,
+  type SystemDefinition,
+  type SystemOptions,
+} from "./systems/base-system.js";
+export { type PublishOptions, type RunningSystem } from "./systems/deployment.js";
+export { runAsProgram, type ProgramHost, type ProgramOptions } from "./systems/run-as-program.js";
+export { type Topology } from "./systems/topology.js";

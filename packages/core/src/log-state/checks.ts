@@ -1,0 +1,50 @@
+import { SSSNError } from "../errors.js";
+import { jsonEquals } from "../json.js";
+import type { ChannelMessage, MessageDraft } from "../message.js";
+
+/** @throws SSSNError `position_ahead` when a position lies behind the end of the log. */
+export function checkPosition(channelId: string, position: number, last: number): void {
+  if (position <= last) return;
+  throw new SSSNError(
+    "position_ahead",
+    `Position ${position} is ahead of channel ${channelId}, whose last message is ${last}. Was the position taken from another channel or store?`,
+    { details: { position, last } },
+  );
+}
+
+/**
+ * Compares a repeated write with the message that is there.
+ *
+ * @throws SSSNError `message_conflict` when the same id comes with another sender, content or address.
+ */
+export function checkSameMessage(channelId: string, draft: MessageDraft, stored: ChannelMessage): void {
+  const same =
+    draft.senderId === stored.senderId &&
+    draft.correlationId === stored.correlationId &&
+    draft.replyTo === stored.replyTo &&
+    draft.recipientId === stored.recipientId &&
+    jsonEquals(draft.content, stored.content) &&
+    jsonEquals(draft.metadata, stored.metadata);
+  if (same) return;
+  throw new SSSNError(
+    "message_conflict",
+    `Channel ${channelId} already holds a message with the id ${stored.id} and other content. Use a new id for a new message.`,
+    { details: { id: stored.id } },
+  );
+}
+
+/** Makes the stored message of a draft. */
+export function toMessage(draft: MessageDraft, id: string, sequence: number, steadyNow: number): ChannelMessage {
+  return Object.freeze({
+    id,
+    sequence,
+    timestamp: draft.timestamp,
+    senderId: draft.senderId,
+    content: draft.content,
+    metadata: draft.metadata,
+    ...(draft.correlationId === undefined ? {} : { correlationId: draft.correlationId }),
+    ...(draft.replyTo === undefined ? {} : { replyTo: draft.replyTo }),
+    ...(draft.recipientId === undefined ? {} : { recipientId: draft.recipientId }),
+    ...(draft.delayMs === undefined || draft.delayMs === 0 ? {} : { availableAt: steadyNow + draft.delayMs }),
+  });
+}

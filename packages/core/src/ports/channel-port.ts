@@ -1,0 +1,176 @@
+import type { ChannelMessage, Metadata, Visibility, WriteReceipt } from "../message.js";
+import type { ClaimedMessage, DeadMessage, LogStats, RetentionPolicy, SettleResult } from "./message-store.js";
+
+/** What kind of channel it is, as shown in its info. */
+export type ChannelKind = "channel" | "passthrough" | "broadcast" | "work-queue" | "mailbox" | "periodic" | "discovery";
+
+/** How to reach a channel from outside its process. */
+export interface ChannelEndpoint {
+  /** The transport's name, such as `http`. */
+  readonly transport: string;
+  /** The channel's own URL. */
+  readonly url: string;
+}
+
+/** What anybody who may read a channel may know about it. */
+export interface ChannelInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly kind: ChannelKind;
+  readonly visibility: Visibility;
+  /** How often a periodic channel polls its source, in ms. */
+  readonly periodMs?: number;
+  readonly endpoints: readonly ChannelEndpoint[];
+}
+
+export interface WriteOptions {
+  /** The message's id: writing it twice stores it once. Left out: the store makes one. */
+  readonly id?: string;
+  readonly correlationId?: string;
+  readonly replyTo?: string;
+  readonly recipientId?: string;
+  readonly metadata?: Metadata;
+  /** After how many ms it can be claimed. It is readable at once. Default 0; at most 10 years. */
+  readonly delayMs?: number;
+}
+
+/** One message of a batch. */
+export interface WriteEntry<Content> extends WriteOptions {
+  readonly content: Content;
+}
+
+export interface ReadOptions {
+  /** Most messages to return, from 1 to 10 000. Default 100. */
+  readonly limit?: number;
+  /** The cursor's name. Default: the reader's id. */
+  readonly cursor?: string;
+  /** Read behind this sequence instead of behind the cursor; moves no cursor. 0 is the start. */
+  readonly after?: number;
+  /**
+   * What counts as consumed. A sequence: commit it first, then read behind it (name the `position` of the last read, and a
+   * dropped response loses nothing). `"on-delivery"`: commit what this read returns, at the risk of losing it. Left out:
+   * nothing moves, and the same read returns the same messages.
+   */
+  readonly commit?: number | "on-delivery";
+}
+
+export interface ReadResult<Content> {
+  readonly messages: readonly ChannelMessage<Content>[];
+  /** What to commit once these messages are dealt with, and where the next read goes on. */
+  readonly position: number;
+  /** How many messages were removed before this reader got to them. */
+  readonly skipped: number;
+}
+
+export interface CursorOptions {
+  /** The cursor's name. Default: the reader's id. */
+  readonly cursor?: string;
+}
+
+/** Where a cursor can be sought to. */
+export type SeekTarget = "start" | "end" | { readonly sequence: number } | { readonly timestamp: number };
+
+export interface ClaimOptions {
+  /** Each group works every message off once. Default `default`. */
+  readonly group?: string;
+  /** Most messages to claim, from 1 to 1 000. Default 1. */
+  readonly limit?: number;
+  /** How long the lease runs, from 10 ms to 7 days. Default: the channel's. */
+  readonly leaseMs?: number;
+  /** How long to wait for a message when there is none, up to 60 000 ms. Default 0. */
+  readonly waitMs?: number;
+  /** Ends the wait. */
+  readonly signal?: AbortSignal;
+}
+
+/** A claimed message. */
+export type Claim<Content> = Omit<ClaimedMessage, "message"> & { readonly message: ChannelMessage<Content> };
+
+export interface SettleOptions {
+  /** The group in which it was claimed. Default `default`. */
+  readonly group?: string;
+}
+
+export interface NackOptions extends SettleOptions {
+  /** After how many ms it becomes available again. Default: the channel's back-off, or 0. */
+  readonly delayMs?: number;
+  /** Why, for whoever looks at the dead letters. At most 1 000 characters are kept. */
+  readonly reason?: string;
+}
+
+export interface ExtendOptions extends SettleOptions {
+  /** How long the lease runs from now. Default: the channel's. */
+  readonly leaseMs?: number;
+}
+
+export interface DeadLetterOptions extends SettleOptions {
+  readonly reason?: string;
+}
+
+/** From where a subscriber hears: what comes after this moment, from the first kept message, or behind a sequence. */
+export type StartPosition = "now" | "start" | { readonly after: number };
+
+export interface StreamOptions {
+  /** Default `"now"`. */
+  readonly from?: StartPosition;
+  readonly signal?: AbortSignal;
+}
+
+export interface SubscribeOptions extends StreamOptions {
+  /** A durable subscription: starts behind this cursor and commits each message after the callback is done with it. */
+  readonly cursor?: string;
+}
+
+/** A live delivery, one message after the other in log order. */
+export interface Subscription extends AsyncDisposable {
+  /** Ends it; resolves when the callback that may be running is done. */
+  close(): Promise<void>;
+  /** Settles when it has ended: with an error when it broke off. */
+  readonly closed: Promise<void>;
+}
+
+/** What is called with each message. It may be async; the next message waits for it. An exception is reported, not propagated. */
+export type MessageCallback<Content> = (message: ChannelMessage<Content>) => unknown;
+
+/** The consumption interface: what a channel in this process and one behind HTTP have in common. */
+export interface ChannelPort<Content = unknown> {
+  readonly id: string;
+  info(readerId: string): Promise<ChannelInfo>;
+  write(senderId: string, content: Content, options?: WriteOptions): Promise<WriteReceipt>;
+  writeBatch(senderId: string, entries: readonly WriteEntry<Content>[]): Promise<readonly WriteReceipt[]>;
+  read(readerId: string, options?: ReadOptions): Promise<ReadResult<Content>>;
+  commit(readerId: string, position: number, options?: CursorOptions): Promise<number>;
+  seek(readerId: string, target: SeekTarget, options?: CursorOptions): Promise<number>;
+  claim(readerId: string, options?: ClaimOptions): Promise<readonly Claim<Content>[]>;
+  acknowledge(readerId: string, receipts: readonly string[], options?: SettleOptions): Promise<readonly SettleResult[]>;
+  nack(readerId: string, receipts: readonly string[], options?: NackOptions): Promise<readonly SettleResult[]>;
+  deadLetter(readerId: string, receipts: readonly string[], options?: DeadLetterOptions): Promise<readonly SettleResult[]>;
+  extend(readerId: string, receipts: readonly string[], options?: ExtendOptions): Promise<readonly SettleResult[]>;
+  /** Resolves once the start position is fixed: what is written from then on will be delivered. */
+  subscribe(systemId: string, callback: MessageCallback<Content>, options?: SubscribeOptions): Promise<Subscription>;
+  stream(readerId: string, options?: StreamOptions): AsyncIterable<ChannelMessage<Content>>;
+}
+
+export interface HistoryOptions {
+  /** Behind this sequence. Default 0. */
+  readonly after?: number;
+  /** From 1 to 10 000. Default 100. */
+  readonly limit?: number;
+}
+
+/** Which messages to clear. */
+export type ClearFilter<Content> = (message: ChannelMessage<Content>) => boolean;
+
+/** Host operations, for the role admin. */
+export interface ChannelHostPort<Content = unknown> {
+  /** Any part of the log, whoever it is addressed to; moves no cursor. */
+  history(adminId: string, options?: HistoryOptions): Promise<ReadResult<Content>>;
+  stats(adminId: string): Promise<LogStats>;
+  /** Removes all messages, or those that the filter accepts. Sequences go on and cursors stay. Resolves with how many went. */
+  clear(adminId: string, filter?: ClearFilter<Content>): Promise<number>;
+  evict(adminId: string, policy?: RetentionPolicy): Promise<number>;
+  remove(adminId: string, ids: readonly string[]): Promise<number>;
+  deadLetters(adminId: string, options?: SettleOptions & { readonly limit?: number }): Promise<readonly DeadMessage[]>;
+  requeue(adminId: string, options?: SettleOptions & { readonly ids?: readonly string[] }): Promise<number>;
+}

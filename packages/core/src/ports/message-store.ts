@@ -1,0 +1,213 @@
+import type { Cancel } from "../clock.js";
+import type { ChannelMessage, MessageDraft, WriteReceipt } from "../message.js";
+
+/** What a store promises beyond the rules that all stores keep. Declared once, for code, tests and users. */
+export interface StoreCapabilities {
+  /** What it acknowledged survives the end of the process. */
+  readonly durable: boolean;
+  /** What it acknowledged survives a power cut. */
+  readonly flushed: boolean;
+  /** Several processes may open the same channel at once. */
+  readonly shared: boolean;
+}
+
+/**
+ * Keeps channels. Opens one {@link ChannelLog} per channel id; the log, not the channel, owns sequences, cursors, claims and
+ * retention. To write one, implement both and run `@sssn/store-conformance` on it.
+ */
+export interface MessageStore extends AsyncDisposable {
+  readonly capabilities: StoreCapabilities;
+  /**
+   * Opens a channel's log, and makes it where there is none. Opening the same id again gives the same log.
+   *
+   * @throws SSSNError `store_closed`, `store_locked` (another process owns it), `store_corrupted`, `store_unavailable`.
+   */
+  open(channelId: string, options?: LogOptions): Promise<ChannelLog>;
+  /** Waits for what is under way, then lets go of everything. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+export interface LogOptions {
+  /** Every reader sees only what is addressed to it or to nobody: the log keeps an index per recipient. Default false. */
+  readonly addressed?: boolean;
+}
+
+/** What a reader of an addressed log may see; `undefined` sees everything. */
+export type Audience = string | undefined;
+
+export interface ReadRequest {
+  /** Messages behind this sequence; 0 is the start. */
+  readonly after: number;
+  /** Most messages to return, 1 or more. */
+  readonly limit: number;
+  /** Only messages addressed to this reader or to nobody. Left out: all. */
+  readonly audience?: Audience;
+}
+
+export interface LogPage {
+  readonly messages: readonly ChannelMessage[];
+  /** Everything up to here has been looked at: where to go on, and what to commit. */
+  readonly position: number;
+  /** How many messages behind `after` were already removed from the front of the log. */
+  readonly skipped: number;
+}
+
+/** A named position, owned by one reader. */
+export interface CursorKey {
+  readonly owner: string;
+  readonly name: string;
+}
+
+export interface CursorState extends CursorKey {
+  readonly sequence: number;
+}
+
+export interface ClaimRequest {
+  readonly group: string;
+  readonly readerId: string;
+  /** Most messages to hand out, 1 or more. */
+  readonly limit: number;
+  readonly leaseMs: number;
+  readonly audience?: Audience;
+}
+
+/** A lease on one message in one group. */
+export interface ClaimedMessage {
+  readonly message: ChannelMessage;
+  /** The fencing token: settling takes this very one. */
+  readonly receipt: string;
+  /** How often the message was handed out in this group, this time included. */
+  readonly deliveries: number;
+  /** When the lease ends, in ms since the Unix epoch by the host's steady clock. */
+  readonly expiresAt: number;
+}
+
+export interface ClaimPage {
+  readonly claims: readonly ClaimedMessage[];
+  /** In how many ms the next delayed or leased message of this group may become available; left out: none is known. */
+  readonly nextAvailableInMs?: number;
+}
+
+/** A rest that grows with every delivery: `initialMs`, then `factor` times as long each time, up to `maxMs`. */
+export interface Backoff {
+  readonly initialMs: number;
+  readonly factor: number;
+  readonly maxMs: number;
+}
+
+/** What to do with a claim. */
+export type Settlement =
+  | { readonly receipt: string; readonly action: "acknowledge" }
+  | { readonly receipt: string; readonly action: "release"; readonly delayMs: number | Backoff; readonly reason?: string }
+  | { readonly receipt: string; readonly action: "dead-letter"; readonly reason?: string }
+  | { readonly receipt: string; readonly action: "extend"; readonly leaseMs: number };
+
+/**
+ * How a settlement ended. `lost`: the lease ended or has moved on, nothing was changed. `unknown`: this reader never held such a
+ * claim, or it was settled too long ago to be remembered.
+ */
+export type SettleStatus = "acknowledged" | "already_acknowledged" | "released" | "dead_lettered" | "extended" | "lost" | "unknown";
+
+export interface SettleResult {
+  readonly receipt: string;
+  readonly status: SettleStatus;
+  /** After an extension. */
+  readonly expiresAt?: number;
+}
+
+/** What may stay in a log. Left out: no bound. */
+export interface RetentionPolicy {
+  /** Oldest age, in ms, by the host's timestamps. */
+  readonly maxAgeMs?: number;
+  readonly maxCount?: number;
+  /** Most bytes of stored messages, as the store counts them. */
+  readonly maxBytes?: number;
+  /** Never remove what some group has not settled yet. Default false. */
+  readonly keepUnsettled?: boolean;
+}
+
+export interface GroupStats {
+  readonly group: string;
+  readonly ready: number;
+  readonly claimed: number;
+  readonly delayed: number;
+  readonly dead: number;
+  /** How old the oldest unfinished message is, in ms; left out: nothing is unfinished. */
+  readonly oldestUnfinishedMs?: number;
+}
+
+export interface CursorStats extends CursorState {
+  /** Messages behind the cursor. */
+  readonly lag: number;
+  /** Age of the first message behind the cursor, in ms; 0 when there is none. */
+  readonly lagMs: number;
+  /** How many messages may be removed from the front before this cursor misses one. */
+  readonly distanceToRetention: number;
+}
+
+export interface LogStats {
+  readonly count: number;
+  readonly bytes: number;
+  /** The first kept sequence; `last + 1` when the log is empty. */
+  readonly first: number;
+  /** The last sequence ever given out; 0 before the first. */
+  readonly last: number;
+  readonly groups: readonly GroupStats[];
+  readonly cursors: readonly CursorStats[];
+}
+
+/** A dead letter that is still in the log. */
+export interface DeadMessage {
+  readonly message: ChannelMessage;
+  readonly deliveries: number;
+  readonly reason?: string;
+}
+
+/** One channel's durable record. All methods reject with `store_closed` after the store was closed. */
+export interface ChannelLog {
+  readonly channelId: string;
+  /**
+   * Adds messages to the end, all or none. Resolves when they are as durable as the store promises, and only then.
+   *
+   * @throws SSSNError `message_conflict` (an id is there with other content), `store_full`, `store_unavailable`: nothing is
+   * acknowledged; whether the batch reached the disk may be unknown, and writing it again with the same ids is safe.
+   */
+  append(drafts: readonly MessageDraft[]): Promise<readonly WriteReceipt[]>;
+  /**
+   * Reads in order, whatever is claimed or settled. Never moves a cursor.
+   *
+   * @throws SSSNError `position_ahead`: `after` is behind the end of the log; `store_corrupted`, with `details.sequence`.
+   */
+  read(request: ReadRequest): Promise<LogPage>;
+  /** The message with this id, if it is still there. */
+  get(id: string): Promise<ChannelMessage | undefined>;
+  /** The first kept sequence (`last + 1` when empty) and the last one given out that is stored. */
+  bounds(): Promise<{ readonly first: number; readonly last: number }>;
+
+  /** Where a cursor stands; `undefined` before its first commit. */
+  cursor(key: CursorKey): Promise<number | undefined>;
+  /**
+   * Moves a cursor: forwards only, unless `rewind` allows the other way too. Resolves with where it stands then.
+   *
+   * @throws SSSNError `position_ahead`.
+   */
+  moveCursor(key: CursorKey, sequence: number, options?: { rewind?: boolean }): Promise<number>;
+
+  /** Hands out the oldest available messages of a group, each to one reader at a time. */
+  claim(request: ClaimRequest): Promise<ClaimPage>;
+  /** Settles or extends claims of one reader; answers one for one, in order. */
+  settle(group: string, readerId: string, settlements: readonly Settlement[]): Promise<readonly SettleResult[]>;
+  /** The dead letters of a group, oldest first. */
+  dead(group: string, limit: number): Promise<readonly DeadMessage[]>;
+  /** Makes dead letters available again, with their deliveries at 0. Left out ids: all. Resolves with how many. */
+  requeue(group: string, ids?: readonly string[]): Promise<number>;
+
+  /** Removes from the front what the policy does not keep. Resolves with how many messages went. */
+  evict(policy: RetentionPolicy): Promise<number>;
+  /** Removes messages by id, claimed or not; unknown ids are ignored. Resolves with how many went. */
+  remove(ids: readonly string[]): Promise<number>;
+  stats(): Promise<LogStats>;
+
+  /** Calls back when there may be something new: an append, a released claim. It carries no payload. */
+  onChange(listener: () => void): Cancel;
+}

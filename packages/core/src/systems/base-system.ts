@@ -1,0 +1,362 @@
+import type { BaseChannel, ChannelDrainReport } from "../channels/base-channel.js";
+import { ErrorsSeen, type ContinuedError } from "../channels/errors-seen.js";
+import { ChannelClient } from "../client/channel-client.js";
+import { systemClock, type Clock } from "../clock.js";
+import { SSSNError, describe } from "../errors.js";
+import { EventSource } from "../events.js";
+import { validateIdentifier } from "../identifiers.js";
+import { consoleLogger, type Logger } from "../logger.js";
+import type { WriteReceipt } from "../message.js";
+import type { Claim, ClaimOptions, MessageCallback, NackOptions, ReadOptions, ReadResult, SettleOptions, SubscribeOptions, Subscription, WriteOptions } from "../ports/channel-port.js";
+import type { Capability, SystemDescriptor } from "../ports/channel-transport.js";
+import type { SettleResult } from "../ports/message-store.js";
+import { Ticker } from "../ticker.js";
+import { Deployment, type PublishOptions, type RunningSystem } from "./deployment.js";
+import { topologyOf, type Topology } from "./topology.js";
+
+/** Where a system is in its life. `PAUSED` is only shown: the default loop goes on. */
+export const SystemState = { INIT: "init", RUNNING: "running", PAUSED: "paused", STOPPED: "stopped", ERROR: "error" } as const;
+/** A value of {@link SystemState}. */
+export type SystemState = (typeof SystemState)[keyof typeof SystemState];
+
+export interface SystemOptions {
+  /** 1 to 256 characters out of letters, digits and `. _ ~ : @ + = -`. */
+  readonly id: string;
+  /** For people. Default: the id. */
+  readonly name?: string;
+  readonly description?: string;
+  /** How often `step()` is called, per second, above 0 up to 1 000. Default 1. */
+  readonly tickRate?: number;
+  /** What this system can do for others, for discovery. */
+  readonly capabilities?: readonly Capability[];
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+}
+
+/** What a step is given. */
+export interface StepContext {
+  /** Aborts when the system is told to stop. */
+  readonly signal: AbortSignal;
+  /** 1 in the first step. */
+  readonly tick: number;
+}
+
+export interface RunOptions {
+  /** Steps per second. Default: the system's own. */
+  readonly tickRate?: number;
+}
+
+/** How a shutdown ended. */
+export interface ShutdownReport {
+  /** Whether everything was finished before the deadline, without an error. */
+  readonly clean: boolean;
+  readonly durationMs: number;
+  readonly channels: readonly ChannelDrainReport[];
+  readonly errors: readonly Error[];
+}
+
+/**
+ * An autonomous component: it owns channels, wires named channels into its subsystems, and runs a step loop. Extend it, or use
+ * {@link defineSystem}.
+ */
+export class BaseSystem implements AsyncDisposable {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  /** The channels that this system can reach: those that were added or wired, and no others. */
+  readonly client: ChannelClient;
+  /** State changes and continued errors. */
+  readonly events = new EventSource<{ state: SystemState; error: ContinuedError<"step"> }>();
+  protected readonly clock: Clock;
+  protected readonly logger: Logger;
+  readonly #tickRate: number;
+  readonly #capabilities: readonly Capability[];
+  readonly #channels = new Map<string, BaseChannel>();
+  readonly #subsystems = new Map<string, BaseSystem>();
+  readonly #resources: AsyncDisposable[] = [];
+  readonly #errors = new ErrorsSeen<"step">();
+  readonly #stopping = new AbortController();
+  #state: SystemState = SystemState.INIT;
+  #cause: Error | undefined;
+  #setup: Promise<void> | undefined;
+  #parent: BaseSystem | undefined;
+  #deployment: Deployment | undefined;
+  #sealed = false;
+  #tick = 0;
+
+  constructor(options: SystemOptions) {
+    this.id = validateIdentifier("system id", options.id);
+    this.name = options.name ?? options.id;
+    this.description = options.description ?? "";
+    this.client = new ChannelClient(this.id);
+    this.clock = options.clock ?? systemClock;
+    this.logger = options.logger ?? consoleLogger;
+    this.#tickRate = checkTickRate(options.tickRate ?? 1);
+    this.#capabilities = [...(options.capabilities ?? [])];
+    this.#errors.events.on("error", (error) => this.events.emit("error", error));
+  }
+
+  // ---------------------------------------------------------------- to override
+
+  /** Builds the topology: add channels, subsystems and subscriptions here. Called once, before anything starts. */
+  setup(): unknown {
+    return undefined;
+  }
+
+  /** Does one round of work. What it throws goes to {@link BaseSystem.onStepError}, and the next step comes all the same. */
+  step(_context: StepContext): unknown {
+    return undefined;
+  }
+
+  /** After a step has thrown. Default: logs it. */
+  onStepError(error: Error): unknown {
+    this.logger.error({ system: this.id, err: error }, `system ${this.id} carries on after an error in step()`);
+    return undefined;
+  }
+
+  /** Once when the system shuts down: its loop has ended, its channels still work. Close workers here. */
+  onShutdown(_options: { readonly timeoutMs: number }): unknown {
+    return undefined;
+  }
+
+  // ---------------------------------------------------------------- state
+
+  get state(): SystemState {
+    return this.#state;
+  }
+
+  /** What brought the system to `ERROR`. */
+  get cause(): Error | undefined {
+    return this.#cause;
+  }
+
+  /** How many steps have thrown. */
+  get stepErrors(): number {
+    return this.#errors.counts.step ?? 0;
+  }
+
+  /** Shows `PAUSED`, and nothing else: the default loop goes on. For real suspension override {@link BaseSystem.run}. */
+  pause(): void {
+    if (this.#state === SystemState.RUNNING) this.enter(SystemState.PAUSED);
+  }
+
+  /** Shows `RUNNING` again. */
+  resume(): void {
+    if (this.#state === SystemState.PAUSED) this.enter(SystemState.RUNNING);
+  }
+
+  /** @internal Only the deployment changes the state from outside. */
+  enter(state: SystemState, cause?: Error): void {
+    if (cause) this.#cause = cause;
+    if (this.#state === state || this.#state === SystemState.ERROR) return;
+    this.#state = state;
+    this.events.emit("state", state);
+  }
+
+  // ---------------------------------------------------------------- topology
+
+  /** The owned channels. */
+  get channels(): readonly BaseChannel[] {
+    return [...this.#channels.values()];
+  }
+
+  /** The direct subsystems. */
+  get subsystems(): readonly BaseSystem[] {
+    return [...this.#subsystems.values()];
+  }
+
+  /** Takes a channel into this system's care and connects it to its client. @throws SSSNError `duplicate_id`, `invalid_state`. */
+  addChannel<Channel extends BaseChannel<never>>(channel: Channel): Channel {
+    this.#assertBuilding(`add channel ${channel.id}`);
+    // A channel of any content is kept in one list; what it may hold is checked by the channel itself.
+    const untyped = channel as unknown as BaseChannel;
+    this.client.connect(untyped);
+    this.#channels.set(channel.id, untyped);
+    return channel;
+  }
+
+  /**
+   * Takes a subsystem into this system's care and wires the named channels into it, owned or received ones, and no others.
+   *
+   * @throws SSSNError `duplicate_id`, `channel_not_connected` (which lists the known ones), `invalid_state`.
+   */
+  addSubsystem<System extends BaseSystem>(system: System, options: { readonly channels?: readonly string[] } = {}): System {
+    this.#assertBuilding(`add subsystem ${system.id}`);
+    if (this.#subsystems.has(system.id) || system.id === this.id) {
+      throw new SSSNError("duplicate_id", `System ${this.id} has a subsystem ${system.id} already, or is it itself; give it another id.`, { details: { id: system.id } });
+    }
+    if (system.#parent) throw new SSSNError("invalid_state", `System ${system.id} is a subsystem of ${system.#parent.id} already.`);
+    const wired = (options.channels ?? []).map((id) => this.client.channel(id));
+    for (const channel of wired) system.client.connect(channel);
+    system.#parent = this;
+    this.#subsystems.set(system.id, system);
+    return system;
+  }
+
+  /** Closes something with the system, after its channels: a store, say. Last in, first out. */
+  use<Resource extends AsyncDisposable>(resource: Resource): Resource {
+    this.#resources.push(resource);
+    return resource;
+  }
+
+  /** @internal */
+  get resources(): readonly AsyncDisposable[] {
+    return this.#resources;
+  }
+
+  /** The whole tree from here down, as data. */
+  topology(): Topology {
+    return topologyOf(this);
+  }
+
+  /** What discovery tells about this system. */
+  descriptor(): SystemDescriptor {
+    return { id: this.id, name: this.name, description: this.description, capabilities: this.#capabilities, channels: this.client.channelIds };
+  }
+
+  #assertBuilding(what: string): void {
+    if (!this.#sealed) return;
+    throw new SSSNError("invalid_state", `Can't ${what} to system ${this.id}: it is ${this.#state}. Build the topology in setup(), or before launch().`);
+  }
+
+  /** @internal Sets this system and all below it up, once. */
+  async prepare(): Promise<void> {
+    this.#setup ??= Promise.resolve().then(() => this.setup() as void);
+    await this.#setup;
+    for (const system of this.#subsystems.values()) await system.prepare();
+    this.#sealed = true;
+  }
+
+  // ---------------------------------------------------------------- running
+
+  /** Runs the tree in this process. Resolves when all of it runs. @throws SSSNError `invalid_state`, and whatever a part fails to start with: then nothing is left running. */
+  launch(options: RunOptions = {}): Promise<RunningSystem> {
+    return this.#deploy().launch(options);
+  }
+
+  /**
+   * Launches, and makes every public channel of the tree reachable through a transport; private ones stay unknown outside. With a
+   * discovery channel in the tree, the public channels are registered there once the transport answers, and until the drain.
+   *
+   * @throws SSSNError `insecure_publication`, `address_in_use`, `invalid_state`.
+   */
+  publish(options: PublishOptions): Promise<RunningSystem> {
+    return this.#deploy().publish(options);
+  }
+
+  #deploy(): Deployment {
+    if (this.#parent) throw new SSSNError("invalid_state", `System ${this.id} is part of ${this.#parent.id}: launch that one.`);
+    if (this.#deployment) throw new SSSNError("invalid_state", `System ${this.id} was launched already (it is ${this.#state}): make a new one.`);
+    this.#deployment = new Deployment(this, this.clock, this.logger);
+    return this.#deployment;
+  }
+
+  /**
+   * The loop: calls `step()` at a fixed rate, without drift and without overlap, until the system stops. A stop that came first
+   * counts: then there is no step at all. Override it for another regime.
+   */
+  async run(options: RunOptions = {}): Promise<void> {
+    const rate = checkTickRate(options.tickRate ?? this.#tickRate);
+    const { signal } = this.#stopping;
+    if (signal.aborted) return;
+    const ticker = new Ticker(this.clock, 1000 / rate, () => this.#stepOnce());
+    ticker.start(0);
+    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    await ticker.stop();
+  }
+
+  async #stepOnce(): Promise<void> {
+    try {
+      await this.step({ signal: this.#stopping.signal, tick: ++this.#tick });
+    } catch (thrown) {
+      this.#errors.report("step", thrown, this.logger, (_phase, error) => this.onStepError(error));
+    }
+  }
+
+  /** @internal Ends the loop after the current step. */
+  endLoop(): void {
+    this.#stopping.abort(new SSSNError("invalid_state", `System ${this.id} is stopping.`));
+  }
+
+  /** Ends after the current step, and shuts the tree down with the default deadline. Also before a launch: then it never runs. */
+  stop(): Promise<ShutdownReport> {
+    return this.drain();
+  }
+
+  /**
+   * Shuts the tree down: loops stop from the top down, channels close from the bottom up, then whatever was handed to `use()`.
+   *
+   * @param options `timeoutMs`: the deadline for all of it. Default 30 000.
+   */
+  drain(options: { timeoutMs?: number } = {}): Promise<ShutdownReport> {
+    this.endLoop();
+    this.#deployment ??= new Deployment(this, this.clock, this.logger);
+    return this.#deployment.close(options);
+  }
+
+  /** Settles when the system has shut down. Pending for ever on a system that is never launched. */
+  get closed(): Promise<ShutdownReport> {
+    this.#deployment ??= new Deployment(this, this.clock, this.logger);
+    return this.#deployment.closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.drain().then(() => undefined);
+  }
+
+  // ---------------------------------------------------------------- conveniences
+
+  readChannel<Content = unknown>(channelId: string, options?: ReadOptions): Promise<ReadResult<Content>> {
+    return this.client.read<Content>(channelId, options);
+  }
+
+  writeChannel(channelId: string, content: unknown, options?: WriteOptions): Promise<WriteReceipt> {
+    return this.client.write(channelId, content, options);
+  }
+
+  claimChannel<Content = unknown>(channelId: string, options?: ClaimOptions): Promise<readonly Claim<Content>[]> {
+    return this.client.claim<Content>(channelId, options);
+  }
+
+  acknowledgeChannel(channelId: string, receipts: readonly string[], options?: SettleOptions): Promise<readonly SettleResult[]> {
+    return this.client.acknowledge(channelId, receipts, options);
+  }
+
+  nackChannel(channelId: string, receipts: readonly string[], options?: NackOptions): Promise<readonly SettleResult[]> {
+    return this.client.nack(channelId, receipts, options);
+  }
+
+  subscribeChannel<Content = unknown>(channelId: string, callback: MessageCallback<Content>, options?: SubscribeOptions): Promise<Subscription> {
+    return this.client.subscribe<Content>(channelId, callback, options);
+  }
+}
+
+function checkTickRate(rate: number): number {
+  if (typeof rate === "number" && rate > 0 && rate <= 1_000) return rate;
+  throw new SSSNError("invalid_argument", `tickRate is in steps per second, above 0 and up to 1000, but is ${describe(rate)}.`);
+}
+
+/** A system out of functions, for when a class is more than is needed. */
+export interface SystemDefinition extends SystemOptions {
+  readonly setup?: (system: BaseSystem) => unknown;
+  readonly step?: (system: BaseSystem, context: StepContext) => unknown;
+  readonly onStepError?: (error: Error) => unknown;
+}
+
+/** Makes a system out of functions. */
+export function defineSystem(definition: SystemDefinition): BaseSystem {
+  return new (class extends BaseSystem {
+    override setup(): unknown {
+      return definition.setup?.(this);
+    }
+
+    override step(context: StepContext): unknown {
+      return definition.step?.(this, context);
+    }
+
+    override onStepError(error: Error): unknown {
+      return definition.onStepError ? definition.onStepError(error) : super.onStepError(error);
+    }
+  })(definition);
+}
+

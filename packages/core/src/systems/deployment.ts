@@ -1,0 +1,174 @@
+import type { ChannelDrainReport } from "../channels/base-channel.js";
+import type { Clock } from "../clock.js";
+import { SSSNError, toError } from "../errors.js";
+import type { Logger } from "../logger.js";
+import { Visibility } from "../message.js";
+import type { ChannelDirectory, ChannelTransport, PublishedRegistration } from "../ports/channel-transport.js";
+import { SystemState, type BaseSystem, type RunOptions, type ShutdownReport } from "./base-system.js";
+import { checkUnique, systemsOf } from "./topology.js";
+
+export interface PublishOptions extends RunOptions {
+  readonly transport: ChannelTransport;
+  /** Where to register the public channels. Default: the first discovery channel in the tree, if there is one. */
+  readonly directory?: ChannelDirectory;
+}
+
+/** A tree of systems that runs. */
+export interface RunningSystem extends AsyncDisposable {
+  readonly system: BaseSystem;
+  /** Where it is published; empty in process. */
+  readonly addresses: readonly string[];
+  /** Settles when all is shut down. */
+  readonly closed: Promise<ShutdownReport>;
+  close(options?: { timeoutMs?: number }): Promise<ShutdownReport>;
+}
+
+const DEFAULT_DEADLINE_MS = 30_000;
+
+/** Starts a tree of systems and shuts it down again; once. */
+export class Deployment {
+  readonly closed: Promise<ShutdownReport>;
+  readonly #root: BaseSystem;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  #settle!: (report: ShutdownReport) => void;
+  #loops: Promise<void>[] = [];
+  #transport: ChannelTransport | undefined;
+  #registration: PublishedRegistration | undefined;
+  #starting: Promise<unknown> = Promise.resolve();
+  #closing: Promise<ShutdownReport> | undefined;
+
+  constructor(root: BaseSystem, clock: Clock, logger: Logger) {
+    this.#root = root;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.closed = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  launch(options: RunOptions): Promise<RunningSystem> {
+    return this.#begin(async () => {
+      await this.#startChannels();
+      this.#startLoops(options);
+      return [];
+    });
+  }
+
+  publish(options: PublishOptions): Promise<RunningSystem> {
+    return this.#begin(async () => {
+      const published = systemsOf(this.#root).flatMap(({ channels }) => channels.filter(({ visibility }) => visibility === Visibility.PUBLIC));
+      this.#transport = options.transport;
+      for (const channel of published) options.transport.attach(channel);
+      await this.#startChannels();
+      const addresses = await options.transport.start();
+      this.#startLoops(options);
+      const directory = options.directory ?? this.#findDirectory();
+      const descriptors = systemsOf(this.#root).map((system) => system.descriptor());
+      this.#registration = await directory?.publish(this.#root.id, published.map((channel) => channel.describe()), descriptors);
+      return addresses;
+    });
+  }
+
+  async #begin(start: () => Promise<readonly string[]>): Promise<RunningSystem> {
+    const starting = this.#prepareAnd(start);
+    this.#starting = starting.catch(() => undefined);
+    try {
+      const addresses = await starting;
+      const { closed } = this;
+      const close = (options?: { timeoutMs?: number }): Promise<ShutdownReport> => this.#root.drain(options);
+      return { system: this.#root, addresses, closed, close, [Symbol.asyncDispose]: () => close().then(() => undefined) };
+    } catch (thrown) {
+      const error = toError(thrown);
+      for (const system of systemsOf(this.#root)) system.enter(SystemState.ERROR, error);
+      await this.#root.drain({ timeoutMs: 5_000 });
+      throw error;
+    }
+  }
+
+  async #prepareAnd(start: () => Promise<readonly string[]>): Promise<readonly string[]> {
+    await this.#root.prepare();
+    checkUnique(this.#root);
+    const addresses = await start();
+    if (this.#closing) throw new SSSNError("invalid_state", `System ${this.#root.id} was stopped while it started.`);
+    return addresses;
+  }
+
+  async #startChannels(): Promise<void> {
+    for (const system of systemsOf(this.#root)) for (const channel of system.channels) await channel.start();
+  }
+
+  #startLoops(options: RunOptions): void {
+    this.#loops = systemsOf(this.#root).map(async (system) => {
+      system.enter(SystemState.RUNNING);
+      try {
+        await system.run(system === this.#root ? options : {});
+      } catch (thrown) {
+        const error = toError(thrown);
+        this.#logger.error({ system: system.id, err: error }, `the loop of system ${system.id} broke off`);
+        system.enter(SystemState.ERROR, error);
+      }
+    });
+  }
+
+  #findDirectory(): ChannelDirectory | undefined {
+    const found = systemsOf(this.#root).flatMap(({ channels }) => channels).find((channel) => channel.kind === "discovery");
+    return found && isDirectory(found) ? found : undefined;
+  }
+
+  close(options: { timeoutMs?: number } = {}): Promise<ShutdownReport> {
+    this.#closing ??= this.#close(options.timeoutMs ?? DEFAULT_DEADLINE_MS).then((report) => {
+      this.#settle(report);
+      return report;
+    });
+    return this.#closing;
+  }
+
+  async #close(timeoutMs: number): Promise<ShutdownReport> {
+    const begun = this.#clock.monotonic();
+    const left = (): number => Math.max(0, timeoutMs - (this.#clock.monotonic() - begun));
+    const errors: Error[] = [];
+    let late = false;
+    const attempt = async (task: () => unknown): Promise<void> => {
+      const done = Promise.resolve()
+        .then(task)
+        .then(
+          () => true,
+          (thrown: unknown) => {
+            errors.push(toError(thrown));
+            return true;
+          },
+        );
+      if (!(await this.#within(left(), done))) late = true;
+    };
+
+    const systems = systemsOf(this.#root);
+    for (const system of systems) system.endLoop();
+    await attempt(() => this.#starting);
+    await attempt(() => this.#registration?.withdraw());
+    await attempt(() => this.#transport?.stop({ timeoutMs: left() }));
+    await attempt(() => Promise.all(this.#loops));
+    for (const system of systems) await attempt(() => system.onShutdown({ timeoutMs: left() }));
+    const channels: ChannelDrainReport[] = [];
+    for (const channel of [...systems].reverse().flatMap((system) => [...system.channels].reverse())) channels.push(await channel.drain({ timeoutMs: left() }));
+    for (const resource of [...systems].reverse().flatMap((system) => [...system.resources].reverse())) await attempt(() => resource[Symbol.asyncDispose]());
+    for (const system of systems) system.enter(SystemState.STOPPED);
+    for (const error of errors) this.#logger.error({ system: this.#root.id, err: error }, "an error during shutdown");
+    return { clean: !late && errors.length === 0 && channels.every(({ clean }) => clean), durationMs: this.#clock.monotonic() - begun, channels, errors };
+  }
+
+  /** Whether a task was done in time. */
+  async #within(timeoutMs: number, done: Promise<boolean>): Promise<boolean> {
+    let cancel = (): void => {};
+    const deadline = new Promise<boolean>((resolve) => {
+      cancel = this.#clock.schedule(() => resolve(false), timeoutMs);
+    });
+    const inTime = await Promise.race([done, deadline]);
+    cancel();
+    return inTime;
+  }
+}
+
+function isDirectory(channel: object): channel is ChannelDirectory {
+  return "publish" in channel && typeof channel.publish === "function";
+}
