@@ -17,6 +17,7 @@ import type {
   HistoryOptions,
   MessageCallback,
   NackOptions,
+  Positions,
   ReadOptions,
   ReadResult,
   SeekTarget,
@@ -39,7 +40,7 @@ import { draftOf, makeDraft } from "./drafts.js";
 import { ErrorsSeen, type ContinuedError } from "./errors-seen.js";
 import { PendingWrites } from "./pending-writes.js";
 import * as host from "./host-operations.js";
-import { commitCursor, readLog, seekCursor, startPosition } from "./reading.js";
+import { commitCursor, positionsIn, readLog, seekCursor, startPosition } from "./reading.js";
 import { LocalSubscription, follow } from "./subscription.js";
 
 /** Where a channel is in its life. */
@@ -304,9 +305,14 @@ export abstract class BaseChannel<Content = unknown> implements PublishedChannel
     return this.#append(log, drafts);
   }
 
-  /** Writes as the channel itself, for what it brings in on its own; also while it drains, so that a poll under way is finished. */
-  protected async ingest(content: Content, options: WriteOptions): Promise<WriteReceipt> {
-    const draft = await makeDraft(this.options, this.id, content, options);
+  /** Writes as the channel itself: what it brings in on its own. */
+  protected ingest(content: Content, options: WriteOptions): Promise<WriteReceipt> {
+    return this.ingestAs(this.id, content, options);
+  }
+
+  /** Writes without asking for a right, on behalf of the host; also while the channel drains, so that what is under way is finished. */
+  protected async ingestAs(senderId: string, content: Content, options: WriteOptions = {}): Promise<WriteReceipt> {
+    const draft = await makeDraft(this.options, senderId, content, options);
     const [receipt] = await this.#append(this.log, [draft]);
     return receipt as WriteReceipt;
   }
@@ -331,6 +337,10 @@ export abstract class BaseChannel<Content = unknown> implements PublishedChannel
   async read(readerId: string, options: ReadOptions = {}): Promise<ReadResult<Content>> {
     const log = await this.#authorize(readerId, "read");
     return (await readLog(log, readerId, options, this.audienceOf(readerId))) as ReadResult<Content>;
+  }
+
+  async positions(readerId: string, options: CursorOptions = {}): Promise<Positions> {
+    return positionsIn(await this.#authorize(readerId, "read"), readerId, options);
   }
 
   async commit(readerId: string, position: number, options: CursorOptions = {}): Promise<number> {

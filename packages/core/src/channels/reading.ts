@@ -1,7 +1,7 @@
 import { SSSNError, describe } from "../errors.js";
 import { validateIdentifier, validateInteger } from "../identifiers.js";
 import type { ChannelMessage } from "../message.js";
-import type { CursorOptions, ReadOptions, ReadResult, SeekTarget, StartPosition, SubscribeOptions } from "../ports/channel-port.js";
+import type { CursorOptions, Positions, ReadOptions, ReadResult, SeekTarget, StartPosition, SubscribeOptions } from "../ports/channel-port.js";
 import type { ChannelLog, CursorKey } from "../ports/message-store.js";
 
 /** The largest page of a read. */
@@ -25,6 +25,11 @@ export async function readLog(log: ChannelLog, readerId: string, options: ReadOp
 
 export async function commitCursor(log: ChannelLog, readerId: string, sequence: number, options: CursorOptions): Promise<number> {
   return log.moveCursor(cursorKey(readerId, options), position("position", sequence));
+}
+
+export async function positionsIn(log: ChannelLog, readerId: string, options: CursorOptions): Promise<Positions> {
+  const [bounds, cursor] = await Promise.all([log.bounds(), log.cursor(cursorKey(readerId, options))]);
+  return cursor === undefined ? bounds : { ...bounds, cursor };
 }
 
 export async function seekCursor(log: ChannelLog, readerId: string, target: SeekTarget, options: CursorOptions): Promise<number> {

@@ -12,6 +12,7 @@ import type {
   ExtendOptions,
   MessageCallback,
   NackOptions,
+  Positions,
   ReadOptions,
   ReadResult,
   SeekTarget,
@@ -105,6 +106,10 @@ export class ChannelClient {
     const result = await channel.read(this.systemId, received === undefined ? options : { ...options, commit: received });
     this.#received.set(cursor, result.position);
     return result;
+  }
+
+  positions(channelId: string, options?: CursorOptions): Promise<Positions> {
+    return this.#on(channelId, (channel) => channel.positions(this.systemId, options));
   }
 
   commit(channelId: string, position: number, options?: CursorOptions): Promise<number> {

@@ -63,6 +63,16 @@ export interface ReadResult<Content> {
   readonly skipped: number;
 }
 
+/** Positions in a log. */
+export interface Positions {
+  /** The first kept sequence; `last + 1` when there is none. */
+  readonly first: number;
+  /** The last sequence; 0 before the first. */
+  readonly last: number;
+  /** Where the cursor stands; left out before its first commit. */
+  readonly cursor?: number;
+}
+
 export interface CursorOptions {
   /** The cursor's name. Default: the reader's id. */
   readonly cursor?: string;
@@ -140,6 +150,8 @@ export interface ChannelPort<Content = unknown> {
   write(senderId: string, content: Content, options?: WriteOptions): Promise<WriteReceipt>;
   writeBatch(senderId: string, entries: readonly WriteEntry<Content>[]): Promise<readonly WriteReceipt[]>;
   read(readerId: string, options?: ReadOptions): Promise<ReadResult<Content>>;
+  /** Where the log begins and ends, and where the reader's cursor stands. */
+  positions(readerId: string, options?: CursorOptions): Promise<Positions>;
   commit(readerId: string, position: number, options?: CursorOptions): Promise<number>;
   seek(readerId: string, target: SeekTarget, options?: CursorOptions): Promise<number>;
   claim(readerId: string, options?: ClaimOptions): Promise<readonly Claim<Content>[]>;

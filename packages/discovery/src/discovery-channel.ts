@@ -1,0 +1,191 @@
+import {
+  BaseChannel,
+  SSSNError,
+  Ticker,
+  toError,
+  type ChannelDirectory,
+  type ChannelInfo,
+  type ChannelOptions,
+  type ClearFilter,
+  type PublishedRegistration,
+  type RetentionPolicy,
+  type SystemDescriptor,
+  type WriteEntry,
+  type WriteOptions,
+  type WriteReceipt,
+} from "@sssn/core";
+import { DEFAULT_TTL_MS, checkRegistration, type Registration } from "./registration.js";
+import { RegistrationIndex, type ChannelQuery, type SystemQuery } from "./registration-index.js";
+
+export interface DiscoveryOptions extends Omit<ChannelOptions<Registration>, "schema"> {
+  /** How long a registration lives that says nothing else, in ms. Refreshed three times in its life. Default 60 000. */
+  readonly ttlMs?: number;
+}
+
+const PAGE = 1_000;
+
+/**
+ * A channel of registrations: which channels and systems there are, and where. Durable and readable like any other channel; the
+ * newest registration of an id counts, and only who made it may change or withdraw it. An admin withdraws with `remove()`.
+ *
+ * @example
+ * ```ts
+ * import { MemoryMessageStore } from "@sssn/core";
+ * import { DiscoveryChannel } from "@sssn/discovery";
+ * const discovery = new DiscoveryChannel({ id: "discovery", store: new MemoryMessageStore() });
+ * await discovery.start();
+ * await discovery.registerSystem("planner", { id: "planner", name: "Planner", description: "", capabilities: [{ name: "plan", description: "Plans" }], channels: [] });
+ * const [found] = discovery.findSystems({ capability: "plan" });
+ * if (found?.id !== "planner") throw new Error("the planner was registered");
+ * await discovery.drain();
+ * ```
+ */
+export class DiscoveryChannel extends BaseChannel<Registration> implements ChannelDirectory {
+  readonly kind = "discovery";
+  readonly #ttlMs: number;
+  readonly #index = new RegistrationIndex();
+  #position = 0;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: DiscoveryOptions) {
+    super(options);
+    this.#ttlMs = options.ttlMs ?? DEFAULT_TTL_MS;
+  }
+
+  // ---------------------------------------------------------------- asking
+
+  /** Live channels. */
+  findChannels(query: ChannelQuery = {}): readonly ChannelInfo[] {
+    return this.#index.channels(query, this.options.clock.now());
+  }
+
+  /** Live systems. */
+  findSystems(query: SystemQuery = {}): readonly SystemDescriptor[] {
+    return this.#index.systems(query, this.options.clock.now());
+  }
+
+  getChannel(id: string): ChannelInfo | undefined {
+    const entry = this.#index.get("channel", id, this.options.clock.now());
+    return entry?.type === "channel" ? entry.channel : undefined;
+  }
+
+  getSystem(id: string): SystemDescriptor | undefined {
+    const entry = this.#index.get("system", id, this.options.clock.now());
+    return entry?.type === "system" ? entry.system : undefined;
+  }
+
+  // ---------------------------------------------------------------- registering
+
+  /** @param ttlMs from 100 ms to 7 days. @throws SSSNError `insufficient_role` when somebody else has registered this id. */
+  registerChannel(registrantId: string, channel: ChannelInfo, ttlMs: number = this.#ttlMs): Promise<WriteReceipt> {
+    return this.write(registrantId, { type: "channel", id: channel.id, ttlMs, channel });
+  }
+
+  /** @param ttlMs from 100 ms to 7 days. @throws SSSNError `insufficient_role` when somebody else has registered this id. */
+  registerSystem(registrantId: string, system: SystemDescriptor, ttlMs: number = this.#ttlMs): Promise<WriteReceipt> {
+    return this.write(registrantId, { type: "system", id: system.id, ttlMs, system });
+  }
+
+  /** Takes a registration back. @throws SSSNError `insufficient_role` when it is somebody else's. */
+  withdraw(registrantId: string, type: "channel" | "system", id: string): Promise<WriteReceipt> {
+    return this.write(registrantId, { type: "withdrawn", of: type, id });
+  }
+
+  override write(senderId: string, content: Registration, options?: WriteOptions): Promise<WriteReceipt> {
+    return this.#inTurn(() => this.#register(senderId, content, (checked) => super.write(senderId, checked, options)));
+  }
+
+  override async writeBatch(senderId: string, entries: readonly WriteEntry<Registration>[]): Promise<readonly WriteReceipt[]> {
+    const receipts: WriteReceipt[] = [];
+    for (const { content, ...options } of entries) receipts.push(await this.write(senderId, content, options));
+    return receipts;
+  }
+
+  /** Registers a system's channels, refreshes them, and withdraws them in the end. The host does this: it needs no grant. */
+  async publish(registrantId: string, channels: readonly ChannelInfo[], systems: readonly SystemDescriptor[]): Promise<PublishedRegistration> {
+    const registrations: Registration[] = [
+      ...channels.map((channel) => ({ type: "channel" as const, id: channel.id, ttlMs: this.#ttlMs, channel })),
+      ...systems.map((system) => ({ type: "system" as const, id: system.id, ttlMs: this.#ttlMs, system })),
+    ];
+    const announce = async (all: readonly Registration[]): Promise<void> => {
+      for (const registration of all) await this.#inTurn(() => this.#register(registrantId, registration, (checked) => this.ingestAs(registrantId, checked)));
+    };
+    await announce(registrations);
+    const heartbeat = new Ticker(this.options.clock, this.#ttlMs / 3, () => announce(registrations).catch((error: unknown) => this.report("maintain", toError(error))), { background: true });
+    heartbeat.start();
+    return {
+      withdraw: async () => {
+        await heartbeat.stop();
+        await announce(registrations.map(({ type, id }) => ({ type: "withdrawn" as const, of: type === "system" ? ("system" as const) : ("channel" as const), id })));
+      },
+    };
+  }
+
+  async #register(senderId: string, content: unknown, store: (registration: Registration) => Promise<WriteReceipt>): Promise<WriteReceipt> {
+    const registration = checkRegistration(content);
+    await this.#catchUp();
+    const type = registration.type === "withdrawn" ? registration.of : registration.type;
+    const owner = this.#index.get(type, registration.id, this.options.clock.now());
+    if (owner && owner.registrantId !== senderId) {
+      throw new SSSNError("insufficient_role", `The ${type} ${registration.id} is registered by somebody else until its registration ends; only its registrant may change it.`, { details: { id: registration.id } });
+    }
+    const receipt = await store(registration);
+    await this.#catchUp();
+    return receipt;
+  }
+
+  /** One registration at a time, so that nobody slips in between looking and writing. */
+  #inTurn<Result>(task: () => Promise<Result>): Promise<Result> {
+    const result = this.#turn.then(task);
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+
+  // ---------------------------------------------------------------- the index
+
+  protected override async onStart(): Promise<void> {
+    await this.#catchUp();
+  }
+
+  /** Takes in what was written since. */
+  async #catchUp(): Promise<void> {
+    for (;;) {
+      const page = await this.log.read({ after: this.#position, limit: PAGE });
+      for (const message of page.messages) this.#index.apply(message);
+      this.#position = page.position;
+      if (page.messages.length < PAGE) return;
+    }
+  }
+
+  /** Removes what has expired or was replaced; then the retention policy. */
+  protected override async onMaintain(): Promise<void> {
+    await this.#catchUp();
+    const live = new Set(this.#index.live(this.options.clock.now()).map(({ sequence }) => sequence));
+    for (let after = 0; after < this.#position; ) {
+      const page = await this.log.read({ after, limit: PAGE });
+      await this.log.remove(page.messages.filter(({ sequence }) => !live.has(sequence) && sequence <= this.#position).map(({ id }) => id));
+      after = page.position;
+    }
+    await super.onMaintain();
+  }
+
+  override async remove(adminId: string, ids: readonly string[]): Promise<number> {
+    return this.#rebuilding(() => super.remove(adminId, ids));
+  }
+
+  override async clear(adminId: string, filter?: ClearFilter<Registration>): Promise<number> {
+    return this.#rebuilding(() => super.clear(adminId, filter));
+  }
+
+  override async evict(adminId: string, policy?: RetentionPolicy): Promise<number> {
+    return this.#rebuilding(() => super.evict(adminId, policy));
+  }
+
+  async #rebuilding(removing: () => Promise<number>): Promise<number> {
+    const removed = await removing();
+    this.#index.clear();
+    this.#position = 0;
+    await this.#catchUp();
+    return removed;
+  }
+}

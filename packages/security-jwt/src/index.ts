@@ -1,0 +1,2 @@
+export { JWTChannelSecurity, type JWTSecurityOptions } from "./jwt-channel-security.js";
+export { ALGORITHMS, type Algorithm, type JWKSSource, type JWTKey } from "./keys.js";

@@ -1,0 +1,34 @@
+import type { StoreCapabilities } from "@sssn/core";
+import { Bench, type StoreHarness } from "./harness.js";
+
+/** A promise to users together with its proof. The id is permanent: documentation and bug reports cite it. */
+export interface Guarantee {
+  readonly id: `store/${string}`;
+  readonly says: string;
+  /** Stores without this capability do not promise it: the test is shown as skipped. */
+  readonly needs?: keyof StoreCapabilities;
+  prove(bench: Bench): Promise<void>;
+}
+
+/** What the suite needs of a test runner; vitest and node:test fit. */
+export interface TestRunner {
+  describe(name: string, body: () => void): unknown;
+  it: ((name: string, body: () => Promise<void>) => unknown) & { skip: (name: string, body: () => Promise<void>) => unknown };
+}
+
+/** One test a guarantee. What the store does not offer shows up as skipped, never as absent. */
+export function runGuarantees(title: string, guarantees: readonly Guarantee[], harness: StoreHarness, { describe, it }: TestRunner): void {
+  describe(title, () => {
+    for (const { id, says, needs, prove } of guarantees) {
+      const offered = needs === undefined || harness.capabilities[needs];
+      (offered ? it : it.skip)(`${id}: ${says}`, async () => {
+        const bench = await Bench.create(harness);
+        try {
+          await prove(bench);
+        } finally {
+          await bench[Symbol.asyncDispose]();
+        }
+      });
+    }
+  });
+}

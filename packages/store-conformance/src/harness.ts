@@ -1,0 +1,63 @@
+import type { ChannelLog, Clock, LogOptions, MessageDraft, MessageStore, StoreCapabilities } from "@sssn/core";
+import { NO_METADATA } from "@sssn/core";
+import { VirtualClock } from "@sssn/core/testing";
+
+/** How the suite gets stores to test. */
+export interface StoreHarness {
+  /** What the store says of itself; the suite checks that it says the same. */
+  readonly capabilities: StoreCapabilities;
+  /** A new store over an empty place of its own. */
+  create(clock: Clock): Promise<MessageStore>;
+  /** Another store over the place of a closed one. Needed where `durable`. */
+  reopen?(closed: MessageStore, clock: Clock): Promise<MessageStore>;
+  /** Removes the place of a store, after it was closed. */
+  destroy?(closed: MessageStore): Promise<void>;
+}
+
+/** A store under test, with a clock that the test moves. */
+export class Bench implements AsyncDisposable {
+  readonly clock: VirtualClock;
+  readonly #harness: StoreHarness;
+  #store: MessageStore;
+
+  private constructor(harness: StoreHarness, clock: VirtualClock, store: MessageStore) {
+    this.#harness = harness;
+    this.clock = clock;
+    this.#store = store;
+  }
+
+  static async create(harness: StoreHarness): Promise<Bench> {
+    const clock = new VirtualClock();
+    return new Bench(harness, clock, await harness.create(clock));
+  }
+
+  get store(): MessageStore {
+    return this.#store;
+  }
+
+  open(channelId = "orders", options?: LogOptions): Promise<ChannelLog> {
+    return this.#store.open(channelId, options);
+  }
+
+  /** Closes the store and opens another one over the same place. */
+  async restart(): Promise<void> {
+    if (!this.#harness.reopen) throw new Error("A durable store's harness needs reopen()");
+    await this.#store.close();
+    this.#store = await this.#harness.reopen(this.#store, this.clock);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#store.close();
+    await this.#harness.destroy?.(this.#store);
+  }
+}
+
+/** A draft with what a test does not care about filled in. */
+export function draft(content: MessageDraft["content"], more: Partial<MessageDraft> = {}): MessageDraft {
+  return { timestamp: 1_000, senderId: "writer", content, metadata: NO_METADATA, ...more };
+}
+
+/** Appends `count` messages with contents 1, 2, 3 … */
+export async function fill(log: ChannelLog, count: number, more: Partial<MessageDraft> = {}): Promise<void> {
+  await log.append(Array.from({ length: count }, (_, index) => draft(index + 1, more)));
+}

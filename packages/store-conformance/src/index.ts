@@ -1,0 +1,66 @@
+import fc from "fast-check";
+import { claimGuarantees } from "./claim-guarantees.js";
+import { runGuarantees, type Guarantee, type TestRunner } from "./guarantee.js";
+import { Bench, type StoreHarness } from "./harness.js";
+import { logGuarantees } from "./log-guarantees.js";
+import { commands, compare } from "./model.js";
+import { restartGuarantees } from "./restart-guarantees.js";
+import { retentionGuarantees } from "./retention-guarantees.js";
+
+export { type Guarantee, type TestRunner } from "./guarantee.js";
+export { type StoreHarness } from "./harness.js";
+
+/** Every rule that a message store keeps, as a sentence with its proof. */
+export const storeGuarantees: readonly Guarantee[] = [...logGuarantees, ...retentionGuarantees, ...claimGuarantees, ...restartGuarantees];
+
+/** How thorough the property-based part is. */
+export interface ProofOptions {
+  /** How many random sequences of operations are compared with the model. Default 100. */
+  readonly runs?: number;
+  /** Repeats one sequence; a failure prints it. */
+  readonly seed?: number;
+}
+
+/**
+ * Proves a store: every guarantee, and random sequences of operations against a simple model.
+ *
+ * @param runner vitest's or node:test's `describe` and `it`.
+ *
+ * @example
+ * ```ts
+ * import { describe, it } from "node:test";
+ * import { MemoryMessageStore } from "@sssn/core";
+ * import { proveStore } from "@sssn/store-conformance";
+ * proveStore("MemoryMessageStore", {
+ *   capabilities: { durable: false, flushed: false, shared: false },
+ *   create: async (clock) => new MemoryMessageStore({ clock }),
+ * }, { describe, it }, { runs: 10 });
+ * ```
+ */
+export function proveStore(name: string, harness: StoreHarness, runner: TestRunner, options: ProofOptions = {}): void {
+  const capabilities: Guarantee = {
+    id: "store/capabilities",
+    says: "offers what it says that it offers",
+    async prove({ store }) {
+      const said = JSON.stringify(store.capabilities);
+      if (said !== JSON.stringify(harness.capabilities)) throw new Error(`The store says ${said}, the harness ${JSON.stringify(harness.capabilities)}`);
+      return Promise.resolve();
+    },
+  };
+  const model: Guarantee = {
+    id: "store/model",
+    says: "behaves like the simple model under any sequence of operations",
+    async prove() {
+      const property = fc.asyncProperty(commands(harness.capabilities.durable), async (steps) => {
+        const bench = await Bench.create(harness);
+        try {
+          await compare(bench, steps);
+        } finally {
+          await bench[Symbol.asyncDispose]();
+        }
+      });
+      await fc.assert(property, { numRuns: options.runs ?? 100, ...(options.seed === undefined ? {} : { seed: options.seed }) });
+    },
+  };
+  runGuarantees(name, [capabilities, ...storeGuarantees, model], harness, runner);
+}

@@ -1,0 +1,88 @@
+import type { ChannelMessage, MessageDraft, WriteReceipt } from "@sssn/core";
+import { COMMON_LANE, checkSameMessage, sequenceOfToken, sequenceToken, toMessage } from "@sssn/core/log-state";
+import type { Commit, Database } from "./engine.js";
+import type { ChannelKeys } from "./keys.js";
+import type { LogState } from "./log-state.js";
+import type { MessageReader } from "./message-reader.js";
+import { encodeMessage } from "./records.js";
+
+/** What the log already knows of the ids of a batch. */
+export interface KnownIds {
+  readonly sequences: ReadonlyMap<string, number>;
+  readonly messages: ReadonlyMap<number, ChannelMessage>;
+}
+
+const NOTHING_KNOWN: KnownIds = { sequences: new Map(), messages: new Map() };
+
+/** Looks up the ids that writers gave. Ids that the log makes are new by construction and cost nothing. */
+export async function lookUpIds(database: Database, state: LogState, keys: ChannelKeys, reader: MessageReader, ids: readonly string[]): Promise<KnownIds> {
+  if (ids.length === 0) return NOTHING_KNOWN;
+  const values = await database.getMany(ids.map((id) => keys.id(id)));
+  const sequences = new Map<string, number>();
+  for (const [index, id] of ids.entries()) {
+    const value = values[index];
+    if (value !== undefined) sequences.set(id, Number(value));
+  }
+  // A writer may repeat an id that this log made: it says itself where to look.
+  const own = ids.flatMap((id) => (sequences.has(id) ? [] : (sequenceOfToken(id) ?? []))).filter((sequence) => sequence <= state.stored);
+  const messages = await reader.load(database, state, [...new Set([...sequences.values(), ...own])]);
+  for (const sequence of own) {
+    const message = messages.get(sequence);
+    if (message && ids.includes(message.id)) sequences.set(message.id, sequence);
+  }
+  return { sequences, messages };
+}
+
+/**
+ * Gives drafts their sequences and works out what to write. Synchronous, so that the order of sequences is the order of commits.
+ *
+ * @throws SSSNError `message_conflict`; nothing has changed then.
+ */
+export function planAppend(channelId: string, state: LogState, keys: ChannelKeys, addressed: boolean, drafts: readonly MessageDraft[], known: KnownIds): { receipts: readonly WriteReceipt[]; commit: Commit | undefined } {
+  const batch = new Map<string, ChannelMessage>();
+  const fresh: ChannelMessage[] = [];
+  const receipts = drafts.map((draft): WriteReceipt => {
+    const repeated = draft.id === undefined ? undefined : findRepeated(draft.id, batch, known);
+    if (draft.id !== undefined && repeated) {
+      if (repeated.message) checkSameMessage(channelId, draft, repeated.message);
+      return { id: draft.id, sequence: repeated.sequence, duplicate: true };
+    }
+    const sequence = state.last + fresh.length + 1;
+    const message = toMessage(draft, draft.id ?? sequenceToken(sequence), sequence, state.steady.now());
+    fresh.push(message);
+    if (draft.id !== undefined) batch.set(draft.id, message);
+    return { id: message.id, sequence, duplicate: false };
+  });
+  return { receipts, commit: fresh.length === 0 ? undefined : commitOf(state, keys, addressed, fresh, batch) };
+}
+
+function findRepeated(id: string, batch: ReadonlyMap<string, ChannelMessage>, known: KnownIds): { sequence: number; message: ChannelMessage | undefined } | undefined {
+  const inBatch = batch.get(id);
+  if (inBatch) return { sequence: inBatch.sequence, message: inBatch };
+  const sequence = known.sequences.get(id);
+  return sequence === undefined ? undefined : { sequence, message: known.messages.get(sequence) };
+}
+
+function commitOf(state: LogState, keys: ChannelKeys, addressed: boolean, fresh: readonly ChannelMessage[], givenIds: ReadonlyMap<string, ChannelMessage>): Commit {
+  const puts: [string, string][] = [];
+  const sizes: number[] = [];
+  for (const message of fresh) {
+    const record = encodeMessage(message);
+    sizes.push(record.length);
+    puts.push([keys.message(message.sequence), record]);
+    if (givenIds.has(message.id)) puts.push([keys.id(message.id), String(message.sequence)]);
+    if (addressed) puts.push([keys.laneEntry(message.recipientId ?? COMMON_LANE, message.sequence), ""]);
+  }
+  state.last += fresh.length;
+  state.count += fresh.length;
+  for (const size of sizes) state.bytes += size;
+  return {
+    puts,
+    deletes: [],
+    late: [[keys.header, () => state.header()]],
+    stored: () => {
+      for (const [index, message] of fresh.entries()) state.recent.push(message, sizes[index] ?? 0);
+      state.stored = fresh.at(-1)?.sequence ?? state.stored;
+    },
+  };
+}

@@ -1,0 +1,24 @@
+import { SSSNError, toError } from "@sssn/core";
+
+/** What failed, in the caller's words: a full disk, a damaged database, or anything else that may pass. */
+export function storeFailure(what: string, folder: string, thrown: unknown): SSSNError {
+  const error = toError(thrown);
+  const text = `${error.message} ${error.cause instanceof Error ? error.cause.message : ""}`;
+  if (/no space left|ENOSPC|quota exceeded/i.test(text)) {
+    return new SSSNError("store_full", `${what}: the disk of ${folder} is full. Free some space and try again; nothing that was acknowledged is lost.`, { cause: error });
+  }
+  if (codeOf(error) === "LEVEL_CORRUPTION" || /corruption/i.test(text)) {
+    return new SSSNError("store_corrupted", `${what}: the database in ${folder} is damaged (${summary(error)}). Restore a backup; do not delete single files of it.`, { cause: error });
+  }
+  return new SSSNError("store_unavailable", `${what}: ${summary(error)} (folder ${folder}). Nothing was acknowledged; the same ids can safely be written again.`, { cause: error });
+}
+
+/** The stable code of a database error, which the database wraps. */
+export function codeOf(error: Error): string | undefined {
+  const inner = error.cause instanceof Error ? (error.cause as Error & { code?: string }).code : undefined;
+  return inner ?? (error as Error & { code?: string }).code;
+}
+
+function summary(error: Error): string {
+  return error.cause instanceof Error ? error.cause.message : error.message;
+}

@@ -1,0 +1,1 @@
+export { LevelMessageStore, type LevelMessageStoreOptions } from "./level-message-store.js";

@@ -1,0 +1,103 @@
+/**
+ * The key space. `!` sorts below every character of an identifier, and no identifier contains it, so no identifier can reach into
+ * another channel's keys or another kind of entry.
+ *
+ *     !format                          the format's version
+ *     !channel!<channel id>            the channel's number
+ *     <number>h                        header: last sequence, count, bytes
+ *     <number>m<sequence>              a message
+ *     <number>i<message id>            the sequence of a message whose id was given by its writer
+ *     <number>r<recipient>!<sequence>  addressed logs only: who may see it; no recipient stands for everybody
+ *     <number>x<sequence>              removed from this sequence up to the one in the value
+ *     <number>t<time>!<message id>     when an id of a removed message may be forgotten
+ *     <number>c<owner>!<name>          a cursor
+ *     <number>g<group>!                a group exists
+ *     <number>g<group>!s<sequence>     settled from this sequence up to the one in the value
+ *     <number>g<group>!u<sequence>     unfinished: a claim, a delay, something that came back, a dead letter
+ */
+export const FORMAT_KEY = "!format";
+export const FORMAT_VERSION = "1";
+
+const CHANNELS = "!channel!";
+const NUMBER_DIGITS = 6;
+const SEQUENCE_DIGITS = 11;
+
+export const channelNumberKey = (channelId: string): string => `${CHANNELS}${channelId}`;
+/** Every channel's entry. */
+export const CHANNEL_NUMBERS = rangeOf(CHANNELS);
+
+/** A fixed-width number that sorts as it counts. */
+export function sortable(value: number, digits: number = SEQUENCE_DIGITS): string {
+  return value.toString(36).padStart(digits, "0");
+}
+
+export function parseSortable(text: string): number {
+  return Number.parseInt(text, 36);
+}
+
+export interface KeyRange {
+  readonly gte: string;
+  readonly lt: string;
+}
+
+/** Everything that begins with a prefix. All keys are ASCII. */
+export function rangeOf(prefix: string): KeyRange {
+  return { gte: prefix, lt: `${prefix}\x7f` };
+}
+
+/** The keys of one channel. */
+export class ChannelKeys {
+  readonly header: string;
+  readonly #prefix: string;
+  readonly #message: string;
+
+  constructor(channelNumber: number) {
+    this.#prefix = sortable(channelNumber, NUMBER_DIGITS);
+    this.header = `${this.#prefix}h`;
+    this.#message = `${this.#prefix}m`;
+  }
+
+  message(sequence: number): string {
+    return this.#message + sortable(sequence);
+  }
+
+  sequenceOf(messageKey: string): number {
+    return parseSortable(messageKey.slice(this.#message.length));
+  }
+
+  id(messageId: string): string {
+    return `${this.#prefix}i${messageId}`;
+  }
+
+  lane(recipient: string): string {
+    return `${this.#prefix}r${recipient}!`;
+  }
+
+  laneEntry(recipient: string, sequence: number): string {
+    return this.lane(recipient) + sortable(sequence);
+  }
+
+  get removed(): string {
+    return `${this.#prefix}x`;
+  }
+
+  get forgetting(): string {
+    return `${this.#prefix}t`;
+  }
+
+  get cursors(): string {
+    return `${this.#prefix}c`;
+  }
+
+  cursor(owner: string, name: string): string {
+    return `${this.cursors}${owner}!${name}`;
+  }
+
+  get groups(): string {
+    return `${this.#prefix}g`;
+  }
+
+  group(name: string): string {
+    return `${this.groups}${name}!`;
+  }
+}

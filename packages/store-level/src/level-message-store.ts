@@ -1,0 +1,90 @@
+import { resolve } from "node:path";
+import { SSSNError, consoleLogger, systemClock, validateIdentifier, type ChannelLog, type Clock, type LogOptions, type Logger, type MessageStore, type StoreCapabilities } from "@sssn/core";
+import { Engine } from "./engine.js";
+import { CHANNEL_NUMBERS, ChannelKeys, channelNumberKey } from "./keys.js";
+import { LevelChannelLog } from "./level-channel-log.js";
+
+export interface LevelMessageStoreOptions {
+  /** Where the data lives; made when it is missing. One process at a time owns it. */
+  readonly folder: string;
+  /**
+   * What an acknowledged write survives. `"flushed"`: a power cut; concurrent writers share one flush. `"process"`: the end of the
+   * process, but not a power cut, which may take the last seconds. Default `"flushed"`.
+   */
+  readonly durability?: "flushed" | "process";
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+}
+
+/**
+ * Keeps channels in an embedded LevelDB folder: no server, one process.
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp } from "node:fs/promises";
+ * import { PassthroughChannel } from "@sssn/core";
+ * import { LevelMessageStore } from "@sssn/store-level";
+ * const store = new LevelMessageStore({ folder: await mkdtemp("readings-") });
+ * const channel = new PassthroughChannel({ id: "readings", store });
+ * await channel.start();
+ * const { sequence } = await channel.write("sensor", { celsius: 21 });
+ * if (sequence !== 1) throw new Error("the first message has sequence 1");
+ * await channel.drain();
+ * await store.close();
+ * ```
+ */
+export class LevelMessageStore implements MessageStore {
+  readonly capabilities: StoreCapabilities;
+  readonly #engine: Engine;
+  readonly #clock: Clock;
+  readonly #logs = new Map<string, Promise<LevelChannelLog>>();
+  #numbering: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+
+  constructor(options: LevelMessageStoreOptions) {
+    const { folder, durability = "flushed" } = options;
+    if (typeof folder !== "string" || folder === "") throw new SSSNError("invalid_argument", "LevelMessageStore needs a folder to keep its data in, such as { folder: \"./data\" }.");
+    if (durability !== "flushed" && durability !== "process") throw new SSSNError("invalid_argument", `durability is "flushed" or "process", but is ${String(durability)}.`);
+    this.#clock = options.clock ?? systemClock;
+    this.capabilities = { durable: true, flushed: durability === "flushed", shared: false };
+    this.#engine = new Engine({ folder: resolve(folder), flush: durability === "flushed", clock: this.#clock, logger: options.logger ?? consoleLogger });
+  }
+
+  /** @throws SSSNError `store_locked`, `store_unavailable`, `store_corrupted`, `store_closed`, `invalid_identifier`. */
+  async open(channelId: string, options: LogOptions = {}): Promise<ChannelLog> {
+    validateIdentifier("channel id", channelId);
+    if (this.#closing) throw new SSSNError("store_closed", `Can't open channel ${channelId}: the store in ${this.#engine.folder} is closed.`);
+    let opening = this.#logs.get(channelId);
+    if (!opening) {
+      opening = this.#open(channelId, options);
+      this.#logs.set(channelId, opening);
+      opening.catch(() => this.#logs.delete(channelId));
+    }
+    return opening;
+  }
+
+  async #open(channelId: string, options: LogOptions): Promise<LevelChannelLog> {
+    const numbered = this.#numbering.then(() => this.#channelNumber(channelId));
+    this.#numbering = numbered.catch(() => undefined);
+    return LevelChannelLog.open(this.#engine, channelId, new ChannelKeys(await numbered), this.#clock, options);
+  }
+
+  /** The channel's number in the keys, given out on first use. One at a time. */
+  async #channelNumber(channelId: string): Promise<number> {
+    const database = await this.#engine.database();
+    const known = await database.get(channelNumberKey(channelId));
+    if (known !== undefined) return Number(known);
+    const numbers = await database.values(CHANNEL_NUMBERS).all();
+    const next = Math.max(0, ...numbers.map(Number)) + 1;
+    await this.#engine.commit(this.#engine.generation, { puts: [[channelNumberKey(channelId), String(next)]], deletes: [] });
+    return next;
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#engine.close());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,87 @@
+import { SteadyClock, type Clock } from "@sssn/core";
+import { ClaimLedger, IntervalSet, type ClaimRecord, type Interval } from "@sssn/core/log-state";
+import type { Database } from "./engine.js";
+import { corrupted, decodeMessage } from "./records.js";
+import { rangeOf, parseSortable, type ChannelKeys } from "./keys.js";
+import { RecentMessages } from "./recent-messages.js";
+
+/** What a header holds. */
+interface Header {
+  readonly last: number;
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** What of a log is held in memory: figures, holes, and what is unfinished. Loaded at open, at a cost that does not grow with the log. */
+export class LogState {
+  readonly steady: SteadyClock;
+  readonly removed: IntervalSet;
+  readonly ledgers: Map<string, ClaimLedger>;
+  readonly recent = new RecentMessages();
+  /** Cursors that were looked at. */
+  readonly cursors = new Map<string, number>();
+  /** Ids of writes under way. */
+  readonly writing = new Map<string, Promise<unknown>>();
+  /** The last sequence given out. */
+  last: number;
+  /** The last sequence that is stored: what readers see. */
+  stored: number;
+  count: number;
+  bytes: number;
+
+  private constructor(steady: SteadyClock, header: Header, removed: IntervalSet, ledgers: Map<string, ClaimLedger>) {
+    this.steady = steady;
+    this.removed = removed;
+    this.ledgers = ledgers;
+    this.last = header.last;
+    this.stored = header.last;
+    this.count = header.count;
+    this.bytes = header.bytes;
+  }
+
+  /** @throws SSSNError `store_corrupted` when the last message that the header speaks of is not there. */
+  static async load(database: Database, keys: ChannelKeys, channelId: string, clock: Clock): Promise<LogState> {
+    const text = await database.get(keys.header);
+    const header: Header = text === undefined ? { last: 0, count: 0, bytes: 0 } : (JSON.parse(text) as Header);
+    const removed = new IntervalSet(await intervals(database, keys.removed));
+    await checkTail(database, keys, channelId, header.last, removed);
+    const steady = new SteadyClock(clock);
+    return new LogState(steady, header, removed, await loadLedgers(database, keys, steady, removed));
+  }
+
+  get first(): number {
+    return this.removed.nextAbsent(1);
+  }
+
+  header(): string {
+    return JSON.stringify({ last: this.last, count: this.count, bytes: this.bytes } satisfies Header);
+  }
+}
+
+/** The header is written with every append, so a tail that went missing shows here, and not when a reader gets there. */
+async function checkTail(database: Database, keys: ChannelKeys, channelId: string, last: number, removed: IntervalSet): Promise<void> {
+  if (last > 0 && !removed.has(last)) {
+    const record = await database.get(keys.message(last));
+    if (record === undefined) throw corrupted(channelId, last, "the log's header speaks of it, but it is not there");
+    decodeMessage(channelId, last, record);
+  }
+  const [beyond] = await database.keys({ gt: keys.message(last), lt: keys.message(Number.MAX_SAFE_INTEGER), limit: 1 }).all();
+  if (beyond !== undefined) throw corrupted(channelId, keys.sequenceOf(beyond), "it lies behind the end that the log's header names");
+}
+
+async function intervals(database: Database, prefix: string): Promise<Interval[]> {
+  const entries = await database.iterator(rangeOf(prefix)).all();
+  return entries.map(([key, end]) => ({ start: parseSortable(key.slice(prefix.length)), end: Number(end) }));
+}
+
+async function loadLedgers(database: Database, keys: ChannelKeys, steady: SteadyClock, removed: IntervalSet): Promise<Map<string, ClaimLedger>> {
+  const found = new Map<string, { settled: Interval[]; records: ClaimRecord[] }>();
+  for await (const [key, value] of database.iterator(rangeOf(keys.groups))) {
+    const [name = "", entry = ""] = key.slice(keys.groups.length).split("!");
+    let group = found.get(name);
+    if (!group) found.set(name, (group = { settled: [], records: [] }));
+    if (entry.startsWith("s")) group.settled.push({ start: parseSortable(entry.slice(1)), end: Number(value) });
+    else if (entry.startsWith("u")) group.records.push(JSON.parse(value) as ClaimRecord);
+  }
+  return new Map([...found].map(([name, { settled, records }]) => [name, new ClaimLedger(() => steady.now(), [...removed, ...settled], records)]));
+}

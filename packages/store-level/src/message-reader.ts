@@ -1,0 +1,103 @@
+import type { ChannelMessage } from "@sssn/core";
+import { COMMON_LANE } from "@sssn/core/log-state";
+import type { Database } from "./engine.js";
+import { parseSortable, rangeOf, sortable, type ChannelKeys } from "./keys.js";
+import type { LogState } from "./log-state.js";
+import { corrupted, decodeMessage } from "./records.js";
+
+/** LevelDB hands out so many bytes at a time at the most. */
+const READ_AHEAD_BYTES = 1024 * 1024;
+
+/** A message and how much room it takes. */
+export interface StoredMessage {
+  readonly message: ChannelMessage;
+  readonly bytes: number;
+}
+
+/** A stretch of the log. */
+export interface Stretch {
+  readonly stored: readonly StoredMessage[];
+  /** Everything up to here has been looked at. */
+  readonly position: number;
+}
+
+/** Reads messages of one channel and tells a hole that should not be there from one that was made by a removal. */
+export class MessageReader {
+  readonly #channelId: string;
+  readonly #keys: ChannelKeys;
+
+  constructor(channelId: string, keys: ChannelKeys) {
+    this.#channelId = channelId;
+    this.#keys = keys;
+  }
+
+  /**
+   * Messages behind a sequence, in order. Stops before a damaged one, so that what precedes it is delivered.
+   *
+   * @throws SSSNError `store_corrupted` when the very first one is damaged or missing.
+   */
+  async scan(database: Database, state: LogState, after: number, limit: number): Promise<Stretch> {
+    const end = state.stored;
+    const stored: StoredMessage[] = [];
+    let expected = state.removed.nextAbsent(after + 1);
+    if (expected > end) return { stored, position: Math.max(after, end) };
+    const iterator = database.iterator({ gte: this.#keys.message(expected), lte: this.#keys.message(end), highWaterMarkBytes: READ_AHEAD_BYTES });
+    try {
+      while (stored.length < limit && expected <= end) {
+        const entries = await iterator.nextv(limit - stored.length);
+        if (entries.length === 0) throw corrupted(this.#channelId, expected, "it is missing");
+        for (const [key, value] of entries) {
+          const sequence = this.#keys.sequenceOf(key);
+          // Removed since the scan began, or removed while the iterator still shows the state before.
+          if (state.removed.has(sequence)) continue;
+          expected = state.removed.nextAbsent(expected);
+          if (sequence !== expected) throw corrupted(this.#channelId, expected, "it is missing");
+          stored.push({ message: decodeMessage(this.#channelId, sequence, value), bytes: value.length });
+          expected = state.removed.nextAbsent(sequence + 1);
+        }
+        expected = state.removed.nextAbsent(expected);
+      }
+    } catch (error) {
+      if (stored.length === 0) throw error;
+    } finally {
+      await iterator.close();
+    }
+    return { stored, position: expected > end ? end : (stored.at(-1)?.message.sequence ?? after) };
+  }
+
+  /** Messages by sequence; removed ones are missing. */
+  async load(database: Database, state: LogState, sequences: readonly number[]): Promise<Map<number, ChannelMessage>> {
+    const values = await database.getMany(sequences.map((sequence) => this.#keys.message(sequence)));
+    const found = new Map<number, ChannelMessage>();
+    for (const [index, sequence] of sequences.entries()) {
+      const value = values[index];
+      if (value !== undefined) found.set(sequence, decodeMessage(this.#channelId, sequence, value));
+      else if (!state.removed.has(sequence)) throw corrupted(this.#channelId, sequence, "it is missing");
+    }
+    return found;
+  }
+
+  /** What a reader of an addressed log may see behind a sequence. */
+  async scanLanes(database: Database, state: LogState, lanes: readonly string[], after: number, limit: number): Promise<Stretch> {
+    const end = state.stored;
+    const found = await Promise.all(
+      [...new Set(lanes)].map((lane) => {
+        const prefix = this.#keys.lane(lane);
+        return database.keys({ gt: prefix + sortable(after), lt: rangeOf(prefix).lt, limit }).all();
+      }),
+    );
+    const sequences = found
+      .flatMap((keys) => keys.map((key) => parseSortable(key.slice(key.indexOf("!") + 1))))
+      .filter((sequence) => sequence <= end)
+      .sort((left, right) => left - right);
+    const page = sequences.slice(0, limit);
+    const messages = await this.load(database, state, page);
+    const stored = page.flatMap((sequence) => messages.get(sequence) ?? []).map((message) => ({ message, bytes: 0 }));
+    return { stored, position: page.length < limit ? Math.max(after, end) : (page.at(-1) ?? after) };
+  }
+}
+
+/** The lanes that an audience reads. */
+export function lanesOf(audience: string): readonly string[] {
+  return [COMMON_LANE, audience];
+}

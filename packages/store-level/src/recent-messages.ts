@@ -1,0 +1,37 @@
+import type { ChannelMessage } from "@sssn/core";
+
+const MOST_MESSAGES = 1_024;
+const MOST_BYTES = 4 * 1024 * 1024;
+
+/** The newest messages of a log, so that whoever keeps up with it is served from memory. Bounded in messages and in bytes. */
+export class RecentMessages {
+  #messages: { readonly message: ChannelMessage; readonly bytes: number }[] = [];
+  #begin = 0;
+  #bytes = 0;
+
+  push(message: ChannelMessage, bytes: number): void {
+    this.#messages.push({ message, bytes });
+    this.#bytes += bytes;
+    while (this.#messages.length - this.#begin > MOST_MESSAGES || (this.#bytes > MOST_BYTES && this.#messages.length - this.#begin > 1)) {
+      this.#bytes -= this.#messages[this.#begin++]?.bytes ?? 0;
+    }
+    if (this.#begin < MOST_MESSAGES) return;
+    this.#messages = this.#messages.slice(this.#begin);
+    this.#begin = 0;
+  }
+
+  /** Messages behind a sequence, or `undefined` when not all of them are here. */
+  behind(after: number, limit: number): ChannelMessage[] | undefined {
+    const first = this.#messages[this.#begin]?.message.sequence;
+    if (first === undefined || after + 1 < first) return undefined;
+    const start = this.#begin + (after + 1 - first);
+    return this.#messages.slice(start, start + limit).map(({ message }) => message);
+  }
+
+  /** Drops everything, because the log is no longer contiguous here. */
+  clear(): void {
+    this.#messages = [];
+    this.#begin = 0;
+    this.#bytes = 0;
+  }
+}

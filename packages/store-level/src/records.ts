@@ -1,0 +1,48 @@
+import { str as crc32 } from "crc-32";
+import { SSSNError, deepFreeze, NO_METADATA, type ChannelMessage, type JsonValue } from "@sssn/core";
+
+const CHECKSUM_DIGITS = 8;
+
+type Fields = [string, number, string, JsonValue, ChannelMessage["metadata"] | 0, string | 0, string | 0, string | 0, number];
+
+/**
+ * A message as it lies in the database: eight hexadecimal digits of CRC-32 over the JSON behind them, seeded with the sequence, so
+ * that a record that was damaged, or that stands under another message's key, does not pass.
+ */
+export function encodeMessage(message: ChannelMessage): string {
+  const { id, timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, availableAt } = message;
+  const fields: Fields = [id, timestamp, senderId, content, metadata === NO_METADATA ? 0 : metadata, correlationId ?? 0, replyTo ?? 0, recipientId ?? 0, availableAt ?? 0];
+  const json = JSON.stringify(fields);
+  return checksum(json, message.sequence) + json;
+}
+
+/** @throws SSSNError `store_corrupted`, naming channel and sequence. */
+export function decodeMessage(channelId: string, sequence: number, record: string): ChannelMessage {
+  const json = record.slice(CHECKSUM_DIGITS);
+  if (checksum(json, sequence) !== record.slice(0, CHECKSUM_DIGITS)) throw corrupted(channelId, sequence, "its checksum does not fit its content");
+  const [id, timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, availableAt] = deepFreeze(JSON.parse(json) as Fields);
+  return Object.freeze({
+    id,
+    sequence,
+    timestamp,
+    senderId,
+    content,
+    metadata: metadata === 0 ? NO_METADATA : metadata,
+    ...(correlationId === 0 ? {} : { correlationId }),
+    ...(replyTo === 0 ? {} : { replyTo }),
+    ...(recipientId === 0 ? {} : { recipientId }),
+    ...(availableAt === 0 ? {} : { availableAt }),
+  });
+}
+
+function checksum(json: string, sequence: number): string {
+  return (crc32(json, sequence | 0) >>> 0).toString(16).padStart(CHECKSUM_DIGITS, "0");
+}
+
+/** Something that was stored can't be read back. */
+export function corrupted(channelId: string, sequence: number, what: string, cause?: unknown): SSSNError {
+  return new SSSNError("store_corrupted", `Message ${sequence} of channel ${channelId} is damaged: ${what}. The messages behind it can still be read with after: ${sequence}.`, {
+    details: { channel: channelId, sequence },
+    ...(cause === undefined ? {} : { cause }),
+  });
+}

@@ -1,0 +1,32 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { MessageStore } from "@sssn/core";
+import { proveStore } from "@sssn/store-conformance";
+import { describe, it } from "vitest";
+import { LevelMessageStore } from "../src/index.js";
+
+for (const durability of ["flushed", "process"] as const) {
+  const folders = new Map<MessageStore, string>();
+  proveStore(
+    `LevelMessageStore (${durability})`,
+    {
+      capabilities: { durable: true, flushed: durability === "flushed", shared: false },
+      async create(clock) {
+        const folder = await mkdtemp(join(tmpdir(), "sssn-level-"));
+        const store = new LevelMessageStore({ folder, durability, clock });
+        folders.set(store, folder);
+        return store;
+      },
+      reopen(closed, clock) {
+        const folder = folders.get(closed) ?? "";
+        const store = new LevelMessageStore({ folder, durability, clock });
+        folders.set(store, folder);
+        return Promise.resolve(store);
+      },
+      destroy: (closed) => rm(folders.get(closed) ?? "", { recursive: true, force: true }),
+    },
+    { describe, it },
+    { runs: durability === "process" ? 60 : 20 },
+  );
+}

@@ -1,0 +1,238 @@
+import {
+  SSSNError,
+  deepFreeze,
+  systemClock,
+  toError,
+  validateIdentifier,
+  type ChannelHostPort,
+  type ChannelInfo,
+  type ChannelMessage,
+  type ChannelPort,
+  type Claim,
+  type ClaimOptions,
+  type ClearFilter,
+  type Clock,
+  type CursorOptions,
+  type DeadLetterOptions,
+  type DeadMessage,
+  type ExtendOptions,
+  type HistoryOptions,
+  type LogStats,
+  type MessageCallback,
+  type NackOptions,
+  type Positions,
+  type ReadOptions,
+  type ReadResult,
+  type RetentionPolicy,
+  type SeekTarget,
+  type SettleOptions,
+  type SettleResult,
+  type StreamOptions,
+  type SubscribeOptions,
+  type Subscription,
+  type WriteEntry,
+  type WriteOptions,
+  type WriteReceipt,
+} from "@sssn/core";
+import { liveMessages } from "./live-messages.js";
+import { Requester, type RequesterOptions } from "./requester.js";
+
+export interface HttpChannelOptions extends RequesterOptions {
+  /** The channel's URL, or the host's together with `id`. */
+  readonly url: string;
+  /** The channel's id, where the URL does not end with it. */
+  readonly id?: string;
+}
+
+/**
+ * A channel of another process, used like a local one. Who the caller is follows from the token, whatever reader or sender is
+ * named in a call. Needs nothing but `fetch`: it runs in Node and in a browser.
+ *
+ * Every write gets an id, so that repeating it after a lost answer stores it once.
+ */
+export class HttpChannel<Content = unknown> implements ChannelPort<Content>, ChannelHostPort<Content> {
+  readonly id: string;
+  readonly #requester: Requester;
+  readonly #clock: Clock;
+
+  /** @throws SSSNError `invalid_argument` for a URL that names no channel. */
+  constructor(options: HttpChannelOptions) {
+    const { id, url } = channelUrl(options.url, options.id);
+    this.id = id;
+    this.#clock = options.clock ?? systemClock;
+    this.#requester = new Requester(url, options);
+  }
+
+  info(_readerId?: string): Promise<ChannelInfo> {
+    return this.#requester.json({ path: "" });
+  }
+
+  write(_senderId: string, content: Content, options: WriteOptions = {}): Promise<WriteReceipt> {
+    return this.#post("/messages", { content: contentOf(content), id: crypto.randomUUID(), ...options });
+  }
+
+  async writeBatch(_senderId: string, entries: readonly WriteEntry<Content>[]): Promise<readonly WriteReceipt[]> {
+    const messages = entries.map((entry) => ({ id: crypto.randomUUID(), ...entry, content: contentOf(entry.content) }));
+    return (await this.#post<{ receipts: WriteReceipt[] }>("/messages/batch", { messages })).receipts;
+  }
+
+  async read(_readerId: string, options: ReadOptions = {}): Promise<ReadResult<Content>> {
+    return deepFreeze(await this.#post<ReadResult<Content>>("/read", options));
+  }
+
+  positions(_readerId: string, options: CursorOptions = {}): Promise<Positions> {
+    return this.#requester.json({ path: `/positions${queryText({ ...options })}` });
+  }
+
+  async commit(_readerId: string, position: number, options: CursorOptions = {}): Promise<number> {
+    return (await this.#post<{ position: number }>("/cursor/commit", { position, ...options })).position;
+  }
+
+  async seek(_readerId: string, target: SeekTarget, options: CursorOptions = {}): Promise<number> {
+    return (await this.#post<{ position: number }>("/cursor/seek", { target, ...options })).position;
+  }
+
+  async claim(_readerId: string, options: ClaimOptions = {}): Promise<readonly Claim<Content>[]> {
+    const { signal, ...body } = options;
+    if (signal?.aborted) return [];
+    try {
+      const { claims } = await this.#requester.json<{ claims: Claim<Content>[] }>({ method: "POST", path: "/claims", body, signal, waitMs: options.waitMs ?? 0 });
+      return deepFreeze(claims);
+    } catch (error) {
+      if (signal?.aborted) return [];
+      throw error;
+    }
+  }
+
+  acknowledge(_readerId: string, receipts: readonly string[], options: SettleOptions = {}): Promise<readonly SettleResult[]> {
+    return this.#settle("acknowledge", { receipts, ...options });
+  }
+
+  nack(_readerId: string, receipts: readonly string[], options: NackOptions = {}): Promise<readonly SettleResult[]> {
+    return this.#settle("nack", { receipts, ...options });
+  }
+
+  deadLetter(_readerId: string, receipts: readonly string[], options: DeadLetterOptions = {}): Promise<readonly SettleResult[]> {
+    return this.#settle("dead-letter", { receipts, ...options });
+  }
+
+  extend(_readerId: string, receipts: readonly string[], options: ExtendOptions = {}): Promise<readonly SettleResult[]> {
+    return this.#settle("extend", { receipts, ...options });
+  }
+
+  async #settle(how: string, body: unknown): Promise<readonly SettleResult[]> {
+    return (await this.#post<{ results: SettleResult[] }>(`/claims/${how}`, body)).results;
+  }
+
+  async subscribe(readerId: string, callback: MessageCallback<Content>, options: SubscribeOptions = {}): Promise<Subscription> {
+    const ending = new AbortController();
+    const signal = options.signal ? AbortSignal.any([options.signal, ending.signal]) : ending.signal;
+    let begin: (position: number) => void = () => {};
+    const begun = new Promise<number>((resolve) => {
+      begin = resolve;
+    });
+    const messages = liveMessages<Content>({ requester: this.#requester, clock: this.#clock, query: startQuery(options), signal, onPosition: begin });
+    const closed = this.#deliver(messages, readerId, callback, options);
+    // Whoever does not look at `closed` must not be hit by an unhandled rejection.
+    closed.catch(() => undefined);
+    await Promise.race([begun, closed]);
+    const close = async (): Promise<void> => {
+      ending.abort();
+      await closed.catch(() => undefined);
+    };
+    return { closed, close, [Symbol.asyncDispose]: close };
+  }
+
+  async #deliver(messages: AsyncIterable<ChannelMessage<Content>>, readerId: string, callback: MessageCallback<Content>, options: SubscribeOptions): Promise<void> {
+    for await (const message of messages) {
+      try {
+        await callback(message);
+      } catch (thrown) {
+        console.error(`a subscriber of channel ${this.id} failed`, toError(thrown).message);
+      }
+      if (options.cursor !== undefined) await this.commit(readerId, message.sequence, { cursor: options.cursor });
+    }
+  }
+
+  stream(_readerId: string, options: StreamOptions = {}): AsyncIterable<ChannelMessage<Content>> {
+    const signal = options.signal ?? new AbortController().signal;
+    return liveMessages<Content>({ requester: this.#requester, clock: this.#clock, query: startQuery(options), signal });
+  }
+
+  async history(_adminId: string, options: HistoryOptions = {}): Promise<ReadResult<Content>> {
+    return deepFreeze(await this.#requester.json<ReadResult<Content>>({ path: `/history${queryText({ ...options })}` }));
+  }
+
+  stats(_adminId?: string): Promise<LogStats> {
+    return this.#requester.json({ path: "/stats" });
+  }
+
+  async clear(adminId: string, filter?: ClearFilter<Content>): Promise<number> {
+    if (!filter) return (await this.#post<{ removed: number }>("/clear", {})).removed;
+    // A function can't travel: what it accepts is found here and removed by id.
+    let [removed, after] = [0, 0];
+    for (;;) {
+      const page = await this.history(adminId, { after, limit: 1_000 });
+      const ids = page.messages.filter(filter).map(({ id }) => id);
+      if (ids.length > 0) removed += await this.remove(adminId, ids);
+      if (page.messages.length === 0) return removed;
+      after = page.position;
+    }
+  }
+
+  async evict(_adminId: string, policy: RetentionPolicy = {}): Promise<number> {
+    return (await this.#post<{ removed: number }>("/evict", policy)).removed;
+  }
+
+  async remove(_adminId: string, ids: readonly string[]): Promise<number> {
+    return (await this.#post<{ removed: number }>("/remove", { ids })).removed;
+  }
+
+  async deadLetters(_adminId: string, options: SettleOptions & { readonly limit?: number } = {}): Promise<readonly DeadMessage[]> {
+    return deepFreeze((await this.#requester.json<{ messages: DeadMessage[] }>({ path: `/dead-letters${queryText({ ...options })}` })).messages);
+  }
+
+  async requeue(_adminId: string, options: SettleOptions & { readonly ids?: readonly string[] } = {}): Promise<number> {
+    return (await this.#post<{ requeued: number }>("/requeue", options)).requeued;
+  }
+
+  #post<Result>(path: string, body: unknown): Promise<Result> {
+    return this.#requester.json<Result>({ method: "POST", path, body });
+  }
+}
+
+/** JSON would leave a member that is undefined out, and the host would only say that it is missing. */
+function contentOf(content: unknown): unknown {
+  if (content !== undefined) return content;
+  throw new SSSNError("invalid_content", "content is undefined; leave it out or use null.", { details: { path: "content" } });
+}
+
+function channelUrl(text: string, id: string | undefined): { id: string; url: string } {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch (cause) {
+    throw new SSSNError("invalid_argument", `${JSON.stringify(text)} is not a URL. A channel's URL looks like http://host:port/channels/<id>.`, { cause });
+  }
+  if (url.protocol !== "http:" && url.protocol !== "https:") throw new SSSNError("invalid_argument", `A channel is reached over http or https, not ${url.protocol}`);
+  url.search = "";
+  url.hash = "";
+  const base = url.href.replace(/\/+$/, "");
+  const named = /^(.*)\/channels\/([^/]+)$/.exec(base);
+  const last = named?.[2] === undefined ? undefined : decodeURIComponent(named[2]);
+  if (last !== undefined && (id === undefined || id === last)) return { id: validateIdentifier("channel id", last), url: base };
+  if (id === undefined) throw new SSSNError("invalid_argument", `${base} names no channel: add /channels/<id>, or give the id as well.`);
+  return { id: validateIdentifier("channel id", id), url: `${base.replace(/\/channels$/, "")}/channels/${encodeURIComponent(id)}` };
+}
+
+function startQuery({ from, cursor }: SubscribeOptions): string {
+  if (cursor !== undefined) return queryText({ cursor, ...(from === "start" ? { from } : {}) });
+  return typeof from === "object" ? queryText({ after: from.after }) : queryText({ from: from ?? "now" });
+}
+
+function queryText(values: Readonly<Record<string, string | number | undefined>>): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) if (value !== undefined) query.set(name, String(value));
+  const text = query.toString();
+  return text === "" ? "" : `?${text}`;
+}

@@ -1,0 +1,34 @@
+import { SSSNError, isErrorCode, type ErrorCode, type ErrorDetails } from "@sssn/core";
+
+/** An RFC 9457 problem document. `code`, `retryable` and `details` are those of the thrown error. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+  readonly details: ErrorDetails;
+}
+
+/** The media type of a problem document. */
+export const PROBLEM_TYPE = "application/problem+json";
+
+/** How often a stream says that it is alive, in ms. */
+export const KEEP_ALIVE_MS = 15_000;
+
+export function toProblem(error: SSSNError): Problem {
+  const { code, status, message, retryable, details } = error;
+  return { type: `urn:sssn:error:${code}`, title: code.replaceAll("_", " "), status, detail: message, code, retryable, details };
+}
+
+/** The error that a problem document stands for; anything unreadable becomes `transport_failed`. */
+export function fromProblem(status: number, body: unknown): SSSNError {
+  if (typeof body === "object" && body !== null && "code" in body && isErrorCode(body.code)) {
+    const { detail, details } = body as { detail?: unknown; details?: unknown };
+    return new SSSNError(body.code, typeof detail === "string" ? detail : body.code, {
+      details: typeof details === "object" && details !== null ? (details as ErrorDetails) : {},
+    });
+  }
+  return new SSSNError("transport_failed", `The server answered with status ${status} and nothing that explains it. Is this the address of an SSSN host?`, { details: { status } });
+}
