@@ -15,17 +15,29 @@ async function start(settings: Settings): Promise<RunningSystem> {
   if (machine.source === "os") console.log("This platform has no /proc: CPU and memory come from Node, disk and network rates stay at 0.");
   const store = new LevelMessageStore({ folder: settings.folder });
   const security = settings.local ? new OpenSecurity() : new JWTChannelSecurity({ secret: await stationSecret(settings.folder), issuer: "station" });
+  const before = await whatIsThere(store);
   const station = new Station({ id: "station", store, security, machine, operator: OPERATOR, limits: settings.limits, respond: settings.respond });
   const running = settings.local ? await station.launch() : await station.publish({ transport: new HttpTransport({ port: settings.port }) });
-  await introduce(station, settings, running, security);
-  await show(station);
+  await introduce(settings, before, running, security);
+  await show(station, before);
   return running;
 }
 
+/** Where the logs stood before this start. */
+interface Standing {
+  readonly kept: number;
+  readonly readings: number;
+  readonly reports: number;
+}
+
+async function whatIsThere(store: LevelMessageStore): Promise<Standing> {
+  const [readings, reports] = await Promise.all(["readings", "reports"].map(async (id) => (await store.open(id)).bounds()));
+  return { kept: (readings?.last ?? 0) - (readings?.first ?? 1) + 1, readings: readings?.last ?? 0, reports: reports?.last ?? 0 };
+}
+
 /** Says what was found, where the station is, and what to try. */
-async function introduce(station: Station, settings: Settings, running: RunningSystem, security: JWTChannelSecurity | OpenSecurity): Promise<void> {
-  const { count, last } = await station.client.channel("readings").positions("station").then(({ first, last: end }) => ({ count: end - first + 1, last: end }));
-  console.log(last === 0 ? `A new station, keeping its data in ${settings.folder}.` : `Going on where it stopped: ${count} readings in ${settings.folder}, the last one is #${last}.`);
+async function introduce(settings: Settings, before: Standing, running: RunningSystem, security: JWTChannelSecurity | OpenSecurity): Promise<void> {
+  console.log(before.readings === 0 ? `A new station, keeping its data in ${settings.folder}.` : `Going on where it stopped: ${before.kept} readings in ${settings.folder}, the last one is #${before.readings}.`);
   const [url] = running.addresses;
   if (url === undefined) {
     console.log("Running in this process only. Stop with Ctrl-C.\n");
@@ -45,12 +57,12 @@ async function introduce(station: Station, settings: Settings, running: RunningS
 }
 
 /** Shows what flows, live. */
-async function show(station: Station): Promise<void> {
-  await station.client.subscribe<Reading>("readings", ({ sequence, content }: ChannelMessage<Reading>) => console.log(line(sequence, content)));
+async function show(station: Station, before: Standing): Promise<void> {
+  await station.client.subscribe<Reading>("readings", ({ sequence, content }: ChannelMessage<Reading>) => console.log(line(sequence, content)), { from: { after: before.readings } });
   await station.client.subscribe<Report>("reports", ({ content }) => {
     const top = content.processes.map(({ name, pid, memory }) => `${name}(${pid}) ${megabytes(memory)}`).join(", ");
     console.log(`  ! ${content.rule} at ${percent(content.value)} in reading #${content.readingSequence}. Most memory: ${top || "not known on this platform"}`);
-  });
+  }, { from: { after: before.reports } });
 }
 
 function line(sequence: number, reading: Reading): string {

@@ -41,9 +41,8 @@ export class Directory implements ChannelResolver {
   #position = 0;
 
   /** @param readerId in whose name the discovery channel is read. */
-  constructor(channel: ChannelPort<never> | ChannelPort, readerId: string, options: DirectoryOptions = {}) {
-    // Registrations are checked one by one as they are read, so what the channel is typed to carry does not matter here.
-    this.#channel = channel as ChannelPort;
+  constructor(channel: ChannelPort, readerId: string, options: DirectoryOptions = {}) {
+    this.#channel = channel;
     this.#readerId = readerId;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;

@@ -1,4 +1,4 @@
-import { str as crc32 } from "crc-32";
+import CRC32 from "crc-32";
 import { SSSNError, deepFreeze, NO_METADATA, type ChannelMessage, type JsonValue } from "@sssn/core";
 
 const CHECKSUM_DIGITS = 8;
@@ -36,7 +36,7 @@ export function decodeMessage(channelId: string, sequence: number, record: strin
 }
 
 function checksum(json: string, sequence: number): string {
-  return (crc32(json, sequence | 0) >>> 0).toString(16).padStart(CHECKSUM_DIGITS, "0");
+  return (CRC32.str(json, sequence | 0) >>> 0).toString(16).padStart(CHECKSUM_DIGITS, "0");
 }
 
 /** Something that was stored can't be read back. */

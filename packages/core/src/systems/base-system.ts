@@ -166,12 +166,10 @@ export class BaseSystem implements AsyncDisposable {
   }
 
   /** Takes a channel into this system's care and connects it to its client. @throws SSSNError `duplicate_id`, `invalid_state`. */
-  addChannel<Channel extends BaseChannel<never>>(channel: Channel): Channel {
+  addChannel<Channel extends BaseChannel>(channel: Channel): Channel {
     this.#assertBuilding(`add channel ${channel.id}`);
-    // A channel of any content is kept in one list; what it may hold is checked by the channel itself.
-    const untyped = channel as unknown as BaseChannel;
-    this.client.connect(untyped);
-    this.#channels.set(channel.id, untyped);
+    this.client.connect(channel);
+    this.#channels.set(channel.id, channel);
     return channel;
   }
 
