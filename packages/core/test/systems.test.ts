@@ -175,7 +175,7 @@ describe("running", () => {
       step: (_system, { tick }) => {
         if (tick === 2) throw new Error("sync");
         if (tick === 3) return Promise.reject(new Error("async"));
-        if (tick === 4) throw "no error at all"; // eslint-disable-line @typescript-eslint/only-throw-error
+        if (tick === 4) throw "no error at all";  
         return undefined;
       },
       onStepError: (error) => {

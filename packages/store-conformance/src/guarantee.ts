@@ -12,8 +12,8 @@ export interface Guarantee {
 
 /** What the suite needs of a test runner; vitest and node:test fit. */
 export interface TestRunner {
-  describe(name: string, body: () => void): unknown;
-  it: ((name: string, body: () => Promise<void>) => unknown) & { skip: (name: string, body: () => Promise<void>) => unknown };
+  readonly describe: (name: string, body: () => void) => unknown;
+  readonly it: ((name: string, body: () => Promise<void>) => unknown) & { readonly skip: (name: string, body: () => Promise<void>) => unknown };
 }
 
 /** One test a guarantee. What the store does not offer shows up as skipped, never as absent. */

@@ -5,7 +5,7 @@ import { codeOf, storeFailure } from "./failures.js";
 import { FORMAT_KEY, FORMAT_VERSION } from "./keys.js";
 import { OwnerFile } from "./owner-file.js";
 
-export type Database = Level<string, string>;
+export type Database = Level;
 
 /** One atomic part of a group. */
 export interface Commit {

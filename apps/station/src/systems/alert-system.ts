@@ -8,7 +8,7 @@ const QUIET_MS = 60_000;
 /** Follows the readings and writes an incident for each rule that one breaks. Follows by cursor: after a restart it goes on. */
 export class AlertSystem extends BaseSystem {
   readonly #rules: readonly Rule[];
-  #subscription: Subscription | undefined;
+  #following: Subscription | undefined;
 
   constructor(options: SystemOptions & { readonly rules: readonly Rule[] }) {
     super(options);
@@ -17,7 +17,9 @@ export class AlertSystem extends BaseSystem {
 
   /** Subscribes with the first step, when the channels run, and again should the subscription ever end. */
   override async step(): Promise<void> {
-    this.#subscription ??= await this.client.subscribe<Reading>("readings", (message) => this.#judge(message), { cursor: "alerts" });
+    if (this.#following) return;
+    this.#following = await this.client.subscribe<Reading>("readings", (message) => this.#judge(message), { cursor: "alerts" });
+    void this.#following.closed.then(() => (this.#following = undefined));
   }
 
   async #judge({ sequence, timestamp, content }: ChannelMessage<Reading>): Promise<void> {

@@ -69,7 +69,7 @@ export class PeriodicChannel<Item = unknown, Content = Item> extends BaseChannel
   async #keep(item: Item, outcome: PromiseSettledResult<Awaited<Content> | undefined>): Promise<void> {
     await this.guarded("process", async () => {
       if (outcome.status === "rejected") throw outcome.reason;
-      if (outcome.value !== undefined) await this.ingest(outcome.value as Content, this.#source.optionsFor?.(item) ?? {});
+      if (outcome.value !== undefined) await this.ingest(outcome.value, this.#source.optionsFor?.(item) ?? {});
     });
   }
 

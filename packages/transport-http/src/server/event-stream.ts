@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { Response } from "express";
-import type { ChannelMessage, Clock } from "@sssn/core";
+import { Ticker, type ChannelMessage, type Clock } from "@sssn/core";
 import { KEEP_ALIVE_MS } from "../protocol.js";
 
 /**
@@ -10,19 +10,15 @@ import { KEEP_ALIVE_MS } from "../protocol.js";
 export async function sendEvents(response: Response, messages: AsyncIterable<ChannelMessage<unknown>>, position: number, clock: Clock, signal: AbortSignal): Promise<void> {
   response.status(200).set({ "Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no" });
   response.write(`event: position\nid: ${position}\ndata: {"position":${position}}\n\n`);
-  let cancel = (): void => {};
-  const keepAlive = (): void => {
-    response.write(": alive\n\n");
-    cancel = clock.schedule(keepAlive, KEEP_ALIVE_MS, { background: true });
-  };
-  cancel = clock.schedule(keepAlive, KEEP_ALIVE_MS, { background: true });
+  const keepAlive = new Ticker(clock, KEEP_ALIVE_MS, async () => void response.write(": alive\n\n"), { background: true });
+  keepAlive.start();
   try {
     for await (const message of messages) {
       const room = response.write(`id: ${message.sequence}\ndata: ${JSON.stringify(message)}\n\n`);
       if (!room && !signal.aborted) await once(response, "drain", { signal }).catch(() => undefined);
     }
   } finally {
-    cancel();
+    await keepAlive.stop();
     response.end();
   }
 }

@@ -56,7 +56,7 @@ export function channelRoutes(context: RouteContext): Router {
 
   route("post", "/:id/messages", "write", ({ channel, principal }, request) => {
     const { content, ...options } = withContent("body", bodyOf(request, ["content", ...WRITE_OPTIONS]));
-    return channel.write(principal.systemId, content, only(options, WRITE_OPTIONS) as WriteOptions);
+    return channel.write(principal.systemId, content, only(options, WRITE_OPTIONS));
   }, 201);
   route("post", "/:id/messages/batch", "write", async ({ channel, principal }, request) => {
     const { messages } = bodyOf(request, ["messages"]);
@@ -67,11 +67,11 @@ export function channelRoutes(context: RouteContext): Router {
   route("get", "/:id/messages", "read", ({ channel, principal }, request) => {
     const query = queryOf(request, ["after", "limit", "cursor"]);
     const options = only({ after: integerIn(query, "after"), limit: integerIn(query, "limit"), cursor: query["cursor"] }, ["after", "limit", "cursor"]);
-    return channel.read(principal.systemId, options as ReadOptions);
+    return channel.read(principal.systemId, options);
   });
   route("post", "/:id/read", "read", ({ channel, principal }, request) => {
     const names = ["limit", "cursor", "after", "commit"];
-    return channel.read(principal.systemId, only(bodyOf(request, names), names) as ReadOptions);
+    return channel.read(principal.systemId, only(bodyOf(request, names), names));
   });
   route("get", "/:id/positions", "read", ({ channel, principal }, request) => channel.positions(principal.systemId, only(queryOf(request, ["cursor"]), ["cursor"])));
   route("post", "/:id/cursor/commit", "commit", async ({ channel, principal }, request) => {
@@ -99,19 +99,19 @@ export function channelRoutes(context: RouteContext): Router {
   });
   route("post", "/:id/claims/acknowledge", "acknowledge", async ({ channel, principal }, request) => {
     const body = bodyOf(request, ["receipts", "group"]);
-    return { results: await channel.acknowledge(principal.systemId, receiptsIn(body), only(body, ["group"]) as SettleOptions) };
+    return { results: await channel.acknowledge(principal.systemId, receiptsIn(body), only(body, ["group"])) };
   });
   route("post", "/:id/claims/nack", "nack", async ({ channel, principal }, request) => {
     const body = bodyOf(request, ["receipts", "group", "delayMs", "reason"]);
-    return { results: await channel.nack(principal.systemId, receiptsIn(body), only(body, ["group", "delayMs", "reason"]) as NackOptions) };
+    return { results: await channel.nack(principal.systemId, receiptsIn(body), only(body, ["group", "delayMs", "reason"])) };
   });
   route("post", "/:id/claims/dead-letter", "dead-letter", async ({ channel, principal }, request) => {
     const body = bodyOf(request, ["receipts", "group", "reason"]);
-    return { results: await channel.deadLetter(principal.systemId, receiptsIn(body), only(body, ["group", "reason"]) as DeadLetterOptions) };
+    return { results: await channel.deadLetter(principal.systemId, receiptsIn(body), only(body, ["group", "reason"])) };
   });
   route("post", "/:id/claims/extend", "extend", async ({ channel, principal }, request) => {
     const body = bodyOf(request, ["receipts", "group", "leaseMs"]);
-    return { results: await channel.extend(principal.systemId, receiptsIn(body), only(body, ["group", "leaseMs"]) as ExtendOptions) };
+    return { results: await channel.extend(principal.systemId, receiptsIn(body), only(body, ["group", "leaseMs"])) };
   });
 
   route("get", "/:id/stream", "stream", (access, request, response) => streamTo(context, access, request, response));
