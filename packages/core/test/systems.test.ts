@@ -98,6 +98,14 @@ describe("topology", () => {
     });
   });
 
+  it("describes a system by what it is really wired to [W26]", async () => {
+    const system = new BaseSystem({ id: "s", name: "S", description: "d", capabilities: [{ name: "plan", description: "plans" }] });
+    system.addChannel(channel("own"));
+    const sub = system.addSubsystem(new BaseSystem({ id: "sub" }), { channels: ["own"] });
+    expect(system.descriptor()).toEqual({ id: "s", name: "S", description: "d", capabilities: [{ name: "plan", description: "plans" }], channels: ["own"] });
+    expect(sub.descriptor().channels).toEqual(["own"]);
+  });
+
   it("offers the original's short forms", async () => {
     const system = new BaseSystem({ id: "s" });
     system.addChannel(channel("c"));

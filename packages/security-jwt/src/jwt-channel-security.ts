@@ -2,6 +2,7 @@ import { SignJWT, errors, jwtVerify } from "jose";
 import {
   OPERATION_ROLES,
   SSSNError,
+  describe,
   insufficientRole,
   invalidToken,
   roleCovers,
@@ -117,7 +118,7 @@ export class JWTChannelSecurity implements ChannelSecurity {
     if (!signing) throw new SSSNError("invalid_argument", "This JWTChannelSecurity has no secret or private key: it checks tokens and can't issue any.");
     validateIdentifier("system id", systemId);
     validateInteger("expiresInSeconds", expiresInSeconds, 1, LONGEST_LIFE_SECONDS);
-    if (!roleCovers(role, "read")) throw new SSSNError("invalid_argument", `There is no role ${String(role)}: use read, write or admin.`);
+    if (!roleCovers(role, "read")) throw new SSSNError("invalid_argument", `There is no role ${describe(role)}: use read, write or admin.`);
     if (channels !== undefined && channels !== "*") for (const channel of channels) validateIdentifier("channel id", channel);
     const now = Math.floor(this.#clock.now() / 1000);
     const token = new SignJWT({ role, ...(channels === undefined ? {} : { channels }) })

@@ -7,13 +7,15 @@ export interface Guarantee {
   readonly says: string;
   /** Stores without this capability do not promise it: the test is shown as skipped. */
   readonly needs?: keyof StoreCapabilities;
-  prove(bench: Bench): Promise<void>;
+  readonly prove: (bench: Bench) => Promise<void>;
 }
+
+type Test = (this: void, name: string, body: () => Promise<void>) => unknown;
 
 /** What the suite needs of a test runner; vitest and node:test fit. */
 export interface TestRunner {
-  readonly describe: (name: string, body: () => void) => unknown;
-  readonly it: ((name: string, body: () => Promise<void>) => unknown) & { readonly skip: (name: string, body: () => Promise<void>) => unknown };
+  readonly describe: (this: void, name: string, body: () => void) => unknown;
+  readonly it: Test & { readonly skip: Test };
 }
 
 /** One test a guarantee. What the store does not offer shows up as skipped, never as absent. */

@@ -4,7 +4,7 @@ import { claimSome, claimed, equal, settle } from "./expectations.js";
 import { draft, type Bench } from "./harness.js";
 
 /** What a log is: a list of messages, positions in it, and who holds what until when. Simple enough to be seen to be right. */
-export class LogModel {
+class LogModel {
   last = 0;
   readonly kept = new Map<number, number>();
   readonly cursors = new Map<string, number>();

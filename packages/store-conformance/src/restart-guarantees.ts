@@ -6,7 +6,7 @@ import { draft, fill } from "./harness.js";
 export const restartGuarantees: readonly Guarantee[] = [
   {
     id: "store/restart-messages",
-    says: "finds every message again, and goes on counting (W01)",
+    says: "finds every message again, and goes on counting (G2.4, W01)",
     needs: "durable",
     async prove(bench) {
       const before = await bench.open();
@@ -35,7 +35,7 @@ export const restartGuarantees: readonly Guarantee[] = [
   },
   {
     id: "store/restart-cursors",
-    says: "finds cursors where they were",
+    says: "finds cursors where they were (G2.4)",
     needs: "durable",
     async prove(bench) {
       const before = await bench.open();
@@ -47,7 +47,7 @@ export const restartGuarantees: readonly Guarantee[] = [
   },
   {
     id: "store/restart-claims",
-    says: "keeps a live claim live until its end, and lets its holder settle it",
+    says: "keeps a live claim live until its end, and lets its holder settle it (G2.4)",
     needs: "durable",
     async prove(bench) {
       const before = await bench.open();
@@ -64,7 +64,7 @@ export const restartGuarantees: readonly Guarantee[] = [
   },
   {
     id: "store/restart-settled",
-    says: "never hands out again what was settled before, nor forgets what was given back",
+    says: "never hands out again what was settled before, nor forgets what was given back (G2.4)",
     needs: "durable",
     async prove(bench) {
       const before = await bench.open();
@@ -81,7 +81,7 @@ export const restartGuarantees: readonly Guarantee[] = [
   },
   {
     id: "store/restart-delays",
-    says: "keeps delays: of a write, and of a nack",
+    says: "keeps delays: of a write, and of a nack (G2.4)",
     needs: "durable",
     async prove(bench) {
       const before = await bench.open();

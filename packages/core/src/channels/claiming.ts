@@ -7,7 +7,7 @@ import type { ChangeSignal } from "./change-signal.js";
 import { MAX_DELAY_MS } from "./drafts.js";
 
 /** The group of whoever names none. */
-export const DEFAULT_GROUP = "default";
+const DEFAULT_GROUP = "default";
 
 const MAX_CLAIMS = 1_000;
 const MAX_WAIT_MS = 60_000;
@@ -70,9 +70,10 @@ export async function settleWith(
   return settlements.length === 0 ? [] : log.settle(groupName(options), readerId, settlements);
 }
 
-/** A reason as it is stored: bounded, and absent when there is none. */
+/** A reason as it is stored: bounded, and absent when there is none. @throws SSSNError `invalid_argument`. */
 export function reasonOf({ reason }: { readonly reason?: string }): { reason?: string } {
-  return reason === undefined ? {} : { reason: String(reason).slice(0, MAX_REASON_LENGTH) };
+  if (reason !== undefined && typeof reason !== "string") throw new SSSNError("invalid_argument", `A reason is a text, but this is ${describe(reason)}.`);
+  return reason === undefined ? {} : { reason: reason.slice(0, MAX_REASON_LENGTH) };
 }
 
 export function groupName({ group }: SettleOptions): string {

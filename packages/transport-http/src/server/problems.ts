@@ -3,7 +3,7 @@ import { SSSNError, toError, type Logger } from "@sssn/core";
 import { PROBLEM_TYPE, toProblem } from "../protocol.js";
 
 /** Answers with a problem document. Once a stream has begun there is nothing left to say: it is cut. */
-export function sendProblem(response: Response, error: SSSNError): void {
+function sendProblem(response: Response, error: SSSNError): void {
   if (response.headersSent) {
     response.destroy();
     return;

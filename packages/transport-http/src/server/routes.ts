@@ -5,13 +5,8 @@ import {
   type ChannelOperation,
   type ClaimOptions,
   type Clock,
-  type DeadLetterOptions,
-  type ExtendOptions,
-  type NackOptions,
-  type ReadOptions,
   type RetentionPolicy,
   type SeekTarget,
-  type SettleOptions,
   type StartPosition,
   type WriteEntry,
   type WriteOptions,
@@ -35,8 +30,7 @@ const WRITE_OPTIONS = ["id", "correlationId", "replyTo", "recipientId", "metadat
 /**
  * The routes of channels. Each names the operation that it is, and runs only for a principal that may do it.
  *
- * Values from outside are cast where they are handed to the channel and nowhere else: the channel checks every one of them, in
- * process or not.
+ * Values from outside go to the channel as they came: the channel checks every one of them, in process or not.
  */
 export function channelRoutes(context: RouteContext): Router {
   const router = Router({ caseSensitive: true, strict: true });
