@@ -112,6 +112,22 @@ export const logGuarantees: readonly Guarantee[] = [
     },
   },
   {
+    id: "store/ids-from-elsewhere",
+    says: "treats an id that another log made like any other, also when it names the same sequence",
+    async prove(bench) {
+      const [from, log] = [await bench.open("from"), await bench.open("to")];
+      const [made] = await from.append([draft("a")]);
+      const id = made?.id ?? "";
+      equal((await log.append([draft("a", { id, timestamp: bench.clock.now() })]))[0]?.duplicate, false);
+      equal((await log.append([draft("a", { id })]))[0]?.duplicate, true);
+      equal(await log.remove([id]), 1);
+      equal((await log.append([draft("a", { id })]))[0]?.duplicate, true);
+      await bench.clock.advance(600_000);
+      await log.evict({});
+      equal(await log.append([draft("a", { id })]), [{ id, sequence: 2, duplicate: false }]);
+    },
+  },
+  {
     id: "store/read-pages",
     says: "reads in order, page by page, and says where to go on",
     async prove(bench) {

@@ -4,15 +4,16 @@ import type { Commit, Database } from "./engine.js";
 import type { ChannelKeys } from "./keys.js";
 import type { LogState } from "./log-state.js";
 import type { MessageReader } from "./message-reader.js";
-import { encodeMessage } from "./records.js";
+import { encodeMessage, type StoredMessage } from "./records.js";
 
 /** What the log already knows of the ids of a batch. */
 export interface KnownIds {
   readonly sequences: ReadonlyMap<string, number>;
-  readonly messages: ReadonlyMap<number, ChannelMessage>;
+  readonly messages: ReadonlyMap<number, StoredMessage>;
 }
 
-const NOTHING_KNOWN: KnownIds = { sequences: new Map(), messages: new Map() };
+/** For a batch without ids of its writers'. */
+export const NOTHING_KNOWN: KnownIds = { sequences: new Map(), messages: new Map() };
 
 /** Looks up the ids that writers gave. Ids that the log makes are new by construction and cost nothing. */
 export async function lookUpIds(database: Database, state: LogState, keys: ChannelKeys, reader: MessageReader, ids: readonly string[]): Promise<KnownIds> {
@@ -27,8 +28,8 @@ export async function lookUpIds(database: Database, state: LogState, keys: Chann
   const own = ids.flatMap((id) => (sequences.has(id) ? [] : (sequenceOfToken(id) ?? []))).filter((sequence) => sequence <= state.stored);
   const messages = await reader.load(database, state, [...new Set([...sequences.values(), ...own])]);
   for (const sequence of own) {
-    const message = messages.get(sequence);
-    if (message && ids.includes(message.id)) sequences.set(message.id, sequence);
+    const id = messages.get(sequence)?.message.id;
+    if (id !== undefined && ids.includes(id)) sequences.set(id, sequence);
   }
   return { sequences, messages };
 }
@@ -60,14 +61,14 @@ function findRepeated(id: string, batch: ReadonlyMap<string, ChannelMessage>, kn
   const inBatch = batch.get(id);
   if (inBatch) return { sequence: inBatch.sequence, message: inBatch };
   const sequence = known.sequences.get(id);
-  return sequence === undefined ? undefined : { sequence, message: known.messages.get(sequence) };
+  return sequence === undefined ? undefined : { sequence, message: known.messages.get(sequence)?.message };
 }
 
 function commitOf(state: LogState, keys: ChannelKeys, addressed: boolean, fresh: readonly ChannelMessage[], givenIds: ReadonlyMap<string, ChannelMessage>): Commit {
   const puts: [string, string][] = [];
   const sizes: number[] = [];
   for (const message of fresh) {
-    const record = encodeMessage(message);
+    const record = encodeMessage(message, givenIds.has(message.id));
     sizes.push(record.length);
     puts.push([keys.message(message.sequence), record]);
     if (givenIds.has(message.id)) puts.push([keys.id(message.id), String(message.sequence)]);

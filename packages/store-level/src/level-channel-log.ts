@@ -20,7 +20,7 @@ import {
   type WriteReceipt,
 } from "@sssn/core";
 import { ClaimDispatcher, ClaimLedger, checkPosition, cursorStats, groupStats } from "@sssn/core/log-state";
-import { lookUpIds, planAppend } from "./appending.js";
+import { NOTHING_KNOWN, lookUpIds, planAppend } from "./appending.js";
 import type { Database, Engine } from "./engine.js";
 import { rangeOf, type ChannelKeys } from "./keys.js";
 import { ledgerWrites } from "./ledger-writes.js";
@@ -81,8 +81,7 @@ export class LevelChannelLog implements ChannelLog {
   }
 
   async #appendNew(drafts: readonly MessageDraft[]): Promise<readonly WriteReceipt[]> {
-    const known = { sequences: new Map<string, number>(), messages: new Map<number, ChannelMessage>() };
-    const { receipts, commit } = planAppend(this.channelId, this.#state, this.#keys, this.#addressed, drafts, known);
+    const { receipts, commit } = planAppend(this.channelId, this.#state, this.#keys, this.#addressed, drafts, NOTHING_KNOWN);
     if (commit) await this.#commitAppend(this.#generation, commit);
     return receipts;
   }
@@ -130,7 +129,7 @@ export class LevelChannelLog implements ChannelLog {
   async get(id: string): Promise<ChannelMessage | undefined> {
     const database = await this.#engine.database();
     const { sequences, messages } = await lookUpIds(database, this.#state, this.#keys, this.#reader, [id]);
-    return messages.get(sequences.get(id) ?? 0);
+    return messages.get(sequences.get(id) ?? 0)?.message;
   }
 
   async bounds(): Promise<{ first: number; last: number }> {
@@ -184,8 +183,8 @@ export class LevelChannelLog implements ChannelLog {
     const records = this.#ledger(group).deadRecords().slice(0, limit);
     const messages = await this.#reader.load(database, this.#state, records.map(({ sequence }) => sequence));
     return records.flatMap(({ sequence, deliveries, reason }) => {
-      const message = messages.get(sequence);
-      return message ? [{ message, deliveries, ...(reason === undefined ? {} : { reason }) }] : [];
+      const stored = messages.get(sequence);
+      return stored ? [{ message: stored.message, deliveries, ...(reason === undefined ? {} : { reason }) }] : [];
     });
   }
 
@@ -222,11 +221,8 @@ export class LevelChannelLog implements ChannelLog {
     const database = await this.#engine.database();
     const [state, generation] = [this.#state, this.#generation];
     const known = await lookUpIds(database, state, this.#keys, this.#reader, ids);
-    const sequences = new Set([...known.sequences.values()].filter((sequence) => known.messages.has(sequence)));
-    const victims = [...sequences].flatMap((sequence) => known.messages.get(sequence) ?? []);
-    const sizes = await database.getMany(victims.map(({ sequence }) => this.#keys.message(sequence)));
-    const entries = victims.map((message, index) => ({ message, bytes: sizes[index]?.length ?? 0 }));
-    const plan = planRemoval(state, this.#keys, this.#addressed, entries, this.#clock.now());
+    const victims = [...new Set(known.sequences.values())].flatMap((sequence) => known.messages.get(sequence) ?? []);
+    const plan = planRemoval(state, this.#keys, this.#addressed, victims, this.#clock.now());
     await this.#engine.commit(generation, plan.commit);
     return plan.removed;
   }
@@ -289,7 +285,10 @@ export class LevelChannelLog implements ChannelLog {
         const stretch = this.#addressed ? await this.#reader.scanLanes(database, state, [lane], after, limit) : await this.#reader.scan(database, state, after, limit);
         return { messages: stretch.stored.map(({ message }) => message), position: stretch.position };
       },
-      load: async (sequences) => this.#reader.load(await this.#engine.database(), state, sequences),
+      load: async (sequences) => {
+        const stored = await this.#reader.load(await this.#engine.database(), state, sequences);
+        return new Map([...stored].map(([sequence, { message }]) => [sequence, message]));
+      },
       persist: () => this.#persist(group, ledger),
     });
     this.#dispatchers.set(group, dispatcher);

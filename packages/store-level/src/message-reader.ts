@@ -1,18 +1,11 @@
-import type { ChannelMessage } from "@sssn/core";
 import { COMMON_LANE } from "@sssn/core/log-state";
 import type { Database } from "./engine.js";
 import { parseSortable, rangeOf, sortable, type ChannelKeys } from "./keys.js";
 import type { LogState } from "./log-state.js";
-import { corrupted, decodeMessage } from "./records.js";
+import { corrupted, decodeMessage, type StoredMessage } from "./records.js";
 
 /** LevelDB hands out so many bytes at a time at the most. */
 const READ_AHEAD_BYTES = 1024 * 1024;
-
-/** A message and how much room it takes. */
-export interface StoredMessage {
-  readonly message: ChannelMessage;
-  readonly bytes: number;
-}
 
 /** A stretch of the log. */
 export interface Stretch {
@@ -52,7 +45,7 @@ export class MessageReader {
           if (state.removed.has(sequence)) continue;
           expected = state.removed.nextAbsent(expected);
           if (sequence !== expected) throw corrupted(this.#channelId, expected, "it is missing");
-          stored.push({ message: decodeMessage(this.#channelId, sequence, value), bytes: value.length });
+          stored.push(decodeMessage(this.#channelId, sequence, value));
           expected = state.removed.nextAbsent(sequence + 1);
         }
         expected = state.removed.nextAbsent(expected);
@@ -66,9 +59,9 @@ export class MessageReader {
   }
 
   /** Messages by sequence; removed ones are missing. */
-  async load(database: Database, state: LogState, sequences: readonly number[]): Promise<Map<number, ChannelMessage>> {
+  async load(database: Database, state: LogState, sequences: readonly number[]): Promise<Map<number, StoredMessage>> {
     const values = await database.getMany(sequences.map((sequence) => this.#keys.message(sequence)));
-    const found = new Map<number, ChannelMessage>();
+    const found = new Map<number, StoredMessage>();
     for (const [index, sequence] of sequences.entries()) {
       const value = values[index];
       if (value !== undefined) found.set(sequence, decodeMessage(this.#channelId, sequence, value));
@@ -92,7 +85,7 @@ export class MessageReader {
       .sort((left, right) => left - right);
     const page = sequences.slice(0, limit);
     const messages = await this.load(database, state, page);
-    const stored = page.flatMap((sequence) => messages.get(sequence) ?? []).map((message) => ({ message, bytes: 0 }));
+    const stored = page.flatMap((sequence) => messages.get(sequence) ?? []);
     return { stored, position: page.length < limit ? Math.max(after, end) : (page.at(-1) ?? after) };
   }
 }

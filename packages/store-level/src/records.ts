@@ -3,25 +3,34 @@ import { SSSNError, deepFreeze, NO_METADATA, type ChannelMessage, type JsonValue
 
 const CHECKSUM_DIGITS = 8;
 
-type Fields = [string, number, string, JsonValue, ChannelMessage["metadata"] | 0, string | 0, string | 0, string | 0, number];
+type Fields = [string, number, string, JsonValue, ChannelMessage["metadata"] | 0, string | 0, string | 0, string | 0, number, 0 | 1];
+
+/** A message as it lies in the database. */
+export interface StoredMessage {
+  readonly message: ChannelMessage;
+  /** Its writer gave the id, so that the log keeps an index entry for it. */
+  readonly givenId: boolean;
+  /** How much room the record takes. */
+  readonly bytes: number;
+}
 
 /**
  * A message as it lies in the database: eight hexadecimal digits of CRC-32 over the JSON behind them, seeded with the sequence, so
  * that a record that was damaged, or that stands under another message's key, does not pass.
  */
-export function encodeMessage(message: ChannelMessage): string {
+export function encodeMessage(message: ChannelMessage, givenId: boolean): string {
   const { id, timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, availableAt } = message;
-  const fields: Fields = [id, timestamp, senderId, content, metadata === NO_METADATA ? 0 : metadata, correlationId ?? 0, replyTo ?? 0, recipientId ?? 0, availableAt ?? 0];
+  const fields: Fields = [id, timestamp, senderId, content, metadata === NO_METADATA ? 0 : metadata, correlationId ?? 0, replyTo ?? 0, recipientId ?? 0, availableAt ?? 0, givenId ? 1 : 0];
   const json = JSON.stringify(fields);
   return checksum(json, message.sequence) + json;
 }
 
 /** @throws SSSNError `store_corrupted`, naming channel and sequence. */
-export function decodeMessage(channelId: string, sequence: number, record: string): ChannelMessage {
+export function decodeMessage(channelId: string, sequence: number, record: string): StoredMessage {
   const json = record.slice(CHECKSUM_DIGITS);
   if (checksum(json, sequence) !== record.slice(0, CHECKSUM_DIGITS)) throw corrupted(channelId, sequence, "its checksum does not fit its content");
-  const [id, timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, availableAt] = deepFreeze(JSON.parse(json) as Fields);
-  return Object.freeze({
+  const [id, timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, availableAt, givenId] = deepFreeze(JSON.parse(json) as Fields);
+  const message = Object.freeze({
     id,
     sequence,
     timestamp,
@@ -33,6 +42,7 @@ export function decodeMessage(channelId: string, sequence: number, record: strin
     ...(recipientId === 0 ? {} : { recipientId }),
     ...(availableAt === 0 ? {} : { availableAt }),
   });
+  return { message, givenId: givenId === 1, bytes: record.length };
 }
 
 function checksum(json: string, sequence: number): string {

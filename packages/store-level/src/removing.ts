@@ -1,10 +1,11 @@
 import type { ChannelMessage, RetentionPolicy } from "@sssn/core";
-import { COMMON_LANE, sequenceOfToken } from "@sssn/core/log-state";
+import { COMMON_LANE } from "@sssn/core/log-state";
 import type { Commit, Database } from "./engine.js";
 import { ledgerWrites } from "./ledger-writes.js";
 import { rangeOf, sortable, type ChannelKeys } from "./keys.js";
 import type { LogState } from "./log-state.js";
-import type { MessageReader, StoredMessage } from "./message-reader.js";
+import type { MessageReader } from "./message-reader.js";
+import type { StoredMessage } from "./records.js";
 
 /** An id is remembered for at least this long after its write, even when its message is gone. */
 const REMEMBER_IDS_MS = 600_000;
@@ -54,7 +55,7 @@ export function planRemoval(state: LogState, keys: ChannelKeys, addressed: boole
   const deletes: string[] = [];
   const intervals = new Map<number, number | undefined>();
   let removed = 0;
-  for (const { message, bytes } of victims) {
+  for (const { message, givenId, bytes } of victims) {
     const { sequence } = message;
     if (state.removed.has(sequence)) continue;
     const { gone, merged } = state.removed.add(sequence);
@@ -62,7 +63,7 @@ export function planRemoval(state: LogState, keys: ChannelKeys, addressed: boole
     intervals.set(merged.start, merged.end);
     deletes.push(keys.message(sequence));
     if (addressed) deletes.push(keys.laneEntry(message.recipientId ?? COMMON_LANE, sequence));
-    forgetId(message, keys, now, puts, deletes);
+    if (givenId) forgetId(message, keys, now, puts, deletes);
     for (const ledger of state.ledgers.values()) ledger.remove(sequence);
     state.count--;
     state.bytes -= bytes;
@@ -79,7 +80,6 @@ export function planRemoval(state: LogState, keys: ChannelKeys, addressed: boole
 
 /** A repeated write soon after the removal must still be known as one. */
 function forgetId(message: ChannelMessage, keys: ChannelKeys, now: number, puts: [string, string][], deletes: string[]): void {
-  if (sequenceOfToken(message.id) === message.sequence) return;
   const until = message.timestamp + REMEMBER_IDS_MS;
   if (until <= now) deletes.push(keys.id(message.id));
   else puts.push([`${keys.forgetting}${sortable(until)}!${message.id}`, ""]);
