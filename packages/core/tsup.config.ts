@@ -1,11 +1,3 @@
-import { defineConfig } from "tsup";
+import { library } from "../../tsup.shared.js";
 
-export default defineConfig({
-  entry: { index: "src/index.ts", "log-state": "src/log-state/index.ts", testing: "src/testing.ts" },
-  format: ["esm"],
-  target: "node20",
-  platform: "neutral",
-  dts: true,
-  clean: true,
-  sourcemap: true,
-});
+export default library({ index: "src/index.ts", "log-state": "src/log-state/index.ts", testing: "src/testing.ts" });

@@ -1,11 +1,3 @@
-import { defineConfig } from "tsup";
+import { library } from "../../tsup.shared.js";
 
-export default defineConfig({
-  entry: ["src/index.ts", "src/client.ts"],
-  format: ["esm"],
-  target: "node20",
-  platform: "neutral",
-  dts: true,
-  clean: true,
-  sourcemap: true,
-});
+export default library(["src/index.ts", "src/client.ts"]);

@@ -17,7 +17,8 @@ export { OpenSecurity } from "./security/open-security.js";
 export { ACLSecurity } from "./security/acl-security.js";
 export { insufficientRole, invalidToken } from "./security/refusals.js";
 
-export { BaseChannel, type ChannelDrainReport, type ChannelErrorPhase, type ChannelState } from "./channels/base-channel.js";
+export { BaseChannel } from "./channels/base-channel.js";
+export { ChannelLifecycle, type ChannelDrainReport, type ChannelErrorPhase, type ChannelState } from "./channels/channel-lifecycle.js";
 export { type ChannelOptions } from "./channels/channel-options.js";
 export { type ContinuedError } from "./channels/errors-seen.js";
 export { type StandardSchema } from "./channels/standard-schema.js";

@@ -1,9 +1,7 @@
 import { SSSNError, describe } from "../errors.js";
-import { EventSource } from "../events.js";
-import type { Cancel } from "../clock.js";
 import { validateIdentifier } from "../identifiers.js";
 import { toMessage } from "../log-state/checks.js";
-import type { ChannelMessage, MessageDraft, Visibility, WriteReceipt } from "../message.js";
+import type { ChannelMessage, MessageDraft, WriteReceipt } from "../message.js";
 import type {
   ChannelEndpoint,
   ChannelInfo,
@@ -28,36 +26,20 @@ import type {
   WriteEntry,
   WriteOptions,
 } from "../ports/channel-port.js";
-import { OPERATION_ROLES, type ChannelOperation, type ChannelSecurity } from "../ports/channel-security.js";
+import { OPERATION_ROLES, type ChannelOperation } from "../ports/channel-security.js";
 import type { PublishedChannel } from "../ports/channel-transport.js";
 import type { Backoff, ChannelLog, DeadMessage, LogStats, RetentionPolicy, SettleResult } from "../ports/message-store.js";
 import { insufficientRole } from "../security/refusals.js";
-import { Ticker } from "../ticker.js";
-import { ChangeSignal } from "./change-signal.js";
-import { resolveChannelOptions, type ChannelOptions, type ResolvedChannelOptions } from "./channel-options.js";
+import { ChannelLifecycle } from "./channel-lifecycle.js";
 import { claimFrom, reasonOf, settleWith } from "./claiming.js";
-import { draftOf, makeDraft } from "./drafts.js";
-import { ErrorsSeen, type ContinuedError } from "./errors-seen.js";
-import { PendingWrites } from "./pending-writes.js";
+import { makeDraft } from "./drafts.js";
 import * as host from "./host-operations.js";
 import { commitCursor, positionsIn, readLog, seekCursor, startPosition } from "./reading.js";
+import { LatestOnly } from "./latest-only.js";
 import { LocalSubscription, follow } from "./subscription.js";
 
-/** Where a channel is in its life. */
-export type ChannelState = "init" | "running" | "draining" | "stopped";
-
-/** Where an error happened that the channel carried on after. */
-export type ChannelErrorPhase = "start" | "pull" | "process" | "message" | "maintain" | "subscriber" | "dead-letter" | "stop";
-
-/** How a drain ended. */
-export interface ChannelDrainReport {
-  readonly channelId: string;
-  /** Whether everything was done before the deadline. */
-  readonly clean: boolean;
-  /** Writes whose outcome was not awaited any more. */
-  readonly abandonedWrites: number;
-  readonly durationMs: number;
-}
+/** Most messages of one batch. */
+const MAX_BATCH = 10_000;
 
 /**
  * A durable, typed, access-controlled log of messages, read by many, worked off by competing workers, and followed live.
@@ -66,150 +48,15 @@ export interface ChannelDrainReport {
  * {@link PeriodicChannel} `onPull` and `onProcess`) are its extension points: what they throw is reported and the channel
  * carries on.
  */
-export abstract class BaseChannel<Content = unknown> implements PublishedChannel, AsyncDisposable {
+export abstract class BaseChannel<Content = unknown> extends ChannelLifecycle<Content> implements PublishedChannel {
   abstract readonly kind: ChannelKind;
-  readonly id: string;
-  readonly visibility: Visibility;
-  readonly security: ChannelSecurity;
-  /** State changes and continued errors. */
-  readonly events = new EventSource<{ state: ChannelState; error: ContinuedError<ChannelErrorPhase> }>();
-  protected readonly options: ResolvedChannelOptions<Content>;
-  readonly #changes = new ChangeSignal();
-  readonly #errors = new ErrorsSeen<ChannelErrorPhase>();
-  readonly #subscriptions = new Set<{ readonly systemId: string; readonly subscription: Subscription }>();
-  readonly #pending: PendingWrites;
-  readonly #ending = new AbortController();
   readonly #endpoints: ChannelEndpoint[] = [];
-  #state: ChannelState = "init";
-  #log: ChannelLog | undefined;
-  #stopListening: Cancel | undefined;
-  #maintenance: Ticker | undefined;
-  #starting: Promise<void> | undefined;
-  #draining: Promise<ChannelDrainReport> | undefined;
 
-  constructor(options: ChannelOptions<Content>) {
-    this.options = resolveChannelOptions(options);
-    this.id = this.options.id;
-    this.visibility = this.options.visibility;
-    this.security = this.options.security;
-    this.#pending = new PendingWrites(this.id, this.options.maxPendingWrites);
-    this.#errors.events.on("error", (error) => this.events.emit("error", error));
-  }
-
-  get state(): ChannelState {
-    return this.#state;
-  }
-
-  /** Errors that the channel carried on after, by phase. */
-  get errorCounts(): Readonly<Partial<Record<ChannelErrorPhase, number>>> {
-    return this.#errors.counts;
-  }
-
-  // ---------------------------------------------------------------- lifecycle
-
-  /** Opens the log and begins. Calling it again changes nothing. @throws SSSNError `invalid_state` after a stop, and whatever the store refuses with. */
-  start(): Promise<void> {
-    if (this.#state === "draining" || this.#state === "stopped") {
-      return Promise.reject(new SSSNError("invalid_state", `Channel ${this.id} is ${this.#state} and can't start again: make a new one on the same store.`));
-    }
-    this.#starting ??= this.#start().catch((error: unknown) => {
-      this.#starting = undefined;
-      throw error;
-    });
-    return this.#starting;
-  }
-
-  async #start(): Promise<void> {
-    const log = await this.options.store.open(this.id, this.logOptions());
-    if (this.#state !== "init") return;
-    this.#log = log;
-    this.#stopListening = log.onChange(() => this.#changes.raise());
-    await this.#guarded("start", () => this.onStart());
-    this.#maintenance = new Ticker(this.options.clock, this.options.maintenanceIntervalMs, () => this.maintain(), { background: true });
-    this.#maintenance.start();
-    this.#enter("running");
-    this.startWork();
-  }
-
-  /** Ends now: what is under way is not waited for. */
-  async stop(): Promise<void> {
-    await this.drain({ timeoutMs: 0 });
-  }
-
-  /** Takes no more writes and claims, lets what is under way finish, then ends. @param options `timeoutMs`: the deadline; default 30 000. */
-  drain(options: { timeoutMs?: number } = {}): Promise<ChannelDrainReport> {
-    return (this.#draining ??= this.#drain(options.timeoutMs ?? 30_000));
-  }
-
-  async #drain(timeoutMs: number): Promise<ChannelDrainReport> {
-    const { clock } = this.options;
-    const begun = clock.monotonic();
-    const wasRunning = this.#state === "running";
-    this.#enter("draining");
-    this.#changes.raise();
-    this.#ending.abort();
-    const tidy = async (): Promise<void> => {
-      await this.stopWork();
-      await this.#maintenance?.stop();
-      await this.#pending.settled();
-      await Promise.all([...this.#subscriptions].map(({ subscription }) => subscription.close()));
-    };
-    let timer: Cancel | undefined;
-    const deadline = new Promise<boolean>((resolve) => (timer = clock.schedule(() => resolve(false), timeoutMs)));
-    const clean = await Promise.race([tidy().then(() => true), deadline]);
-    timer?.();
-    if (wasRunning) await this.#guarded("stop", () => this.onStop());
-    this.#stopListening?.();
-    this.#enter("stopped");
-    return { channelId: this.id, clean, abandonedWrites: this.#pending.count, durationMs: clock.monotonic() - begun };
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.drain().then(() => undefined);
-  }
-
-  #enter(state: ChannelState): void {
-    if (this.#state === state) return;
-    this.#state = state;
-    this.events.emit("state", state);
-  }
-
-  // ---------------------------------------------------------------- hooks
-
-  /** Before the channel runs. */
-  protected onStart(): unknown {
-    return undefined;
-  }
+  // ---------------------------------------------------------------- what a kind of channel may change
 
   /** After a message is stored. The writer does not wait for it. */
   protected onMessage(_message: ChannelMessage<Content>): unknown {
     return undefined;
-  }
-
-  /** At every maintenance: applies the retention policy. Override it to add to it. */
-  protected async onMaintain(): Promise<void> {
-    if (this.options.retention) await this.log.evict(this.retention(this.options.retention));
-  }
-
-  /** After an error that the channel carries on after. Default: logs it. */
-  protected onError(phase: ChannelErrorPhase, error: Error): unknown {
-    this.options.logger.error({ channel: this.id, phase, err: error }, `channel ${this.id} carries on after an error (${phase})`);
-    return undefined;
-  }
-
-  /** After the last write, before the channel ends. */
-  protected onStop(): unknown {
-    return undefined;
-  }
-
-  /** How the log is opened. */
-  protected logOptions(): { addressed?: boolean } {
-    return {};
-  }
-
-  /** What a retention policy means for this kind of channel. */
-  protected retention(policy: RetentionPolicy): RetentionPolicy {
-    return policy;
   }
 
   /** What a reader may see: `undefined` is everything. */
@@ -220,43 +67,7 @@ export abstract class BaseChannel<Content = unknown> implements PublishedChannel
   /** Refuses what this kind of channel does not do. */
   protected refuse(_operation: ChannelOperation): void {}
 
-  /** Begins whatever runs beside reads and writes. */
-  protected startWork(): void {}
-
-  protected stopWork(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  /** Runs maintenance now. It also runs by itself, whatever else the channel does. */
-  async maintain(): Promise<void> {
-    if (this.#state === "running") await this.#guarded("maintain", () => this.onMaintain());
-  }
-
-  protected async guarded(phase: ChannelErrorPhase, task: () => unknown): Promise<void> {
-    await this.#guarded(phase, task);
-  }
-
-  async #guarded(phase: ChannelErrorPhase, task: () => unknown): Promise<void> {
-    try {
-      await task();
-    } catch (thrown) {
-      this.report(phase, thrown);
-    }
-  }
-
-  protected report(phase: ChannelErrorPhase, thrown: unknown): void {
-    this.#errors.report(phase, thrown, this.options.logger, (where, error) => this.onError(where, error));
-  }
-
   // ---------------------------------------------------------------- who may do what, and when
-
-  /** The log of the running channel. @throws SSSNError `channel_not_running`. */
-  protected get log(): ChannelLog {
-    if (this.#log && this.#state !== "stopped") return this.#log;
-    throw new SSSNError("channel_not_running", `Channel ${this.id} is not running (${this.#state === "init" ? "it was never started" : this.#state}).`, {
-      details: { state: this.#state },
-    });
-  }
 
   async #authorize(systemId: string, operation: ChannelOperation): Promise<ChannelLog> {
     this.refuse(operation);
@@ -276,33 +87,25 @@ export abstract class BaseChannel<Content = unknown> implements PublishedChannel
     }
   }
 
-  #assertAccepting(): void {
-    if (this.#state === "running") return;
-    throw new SSSNError(
-      "channel_not_running",
-      this.#state === "init" ? `Channel ${this.id} was not started yet: call start(), or launch its system.` : `Channel ${this.id} is ${this.#state} and takes nothing new.`,
-      { details: { state: this.#state } },
-    );
-  }
-
   // ---------------------------------------------------------------- writing
 
   async write(senderId: string, content: Content, options: WriteOptions = {}): Promise<WriteReceipt> {
-    this.#assertAccepting();
-    const log = await this.#authorize(senderId, "write");
-    const draft = this.options.schema ? await makeDraft(this.options, senderId, content, options) : draftOf(this.options, senderId, content, options);
-    const [receipt] = await this.#append(log, [draft]);
+    const [receipt] = await this.#accept(senderId, 1, async () => [await makeDraft(this.options, senderId, content, options)]);
     return receipt as WriteReceipt;
   }
 
   async writeBatch(senderId: string, entries: readonly WriteEntry<Content>[]): Promise<readonly WriteReceipt[]> {
-    this.#assertAccepting();
-    const log = await this.#authorize(senderId, "write");
-    if (entries.length === 0) return [];
-    if (entries.length > 10_000) throw new SSSNError("invalid_argument", `A batch takes at most 10000 messages, but has ${entries.length}.`);
-    const drafts: MessageDraft[] = [];
-    for (const { content, ...options } of entries) drafts.push(await makeDraft(this.options, senderId, content, options));
-    return this.#append(log, drafts);
+    if (entries.length > MAX_BATCH) throw new SSSNError("invalid_argument", `A batch takes at most ${MAX_BATCH} messages, but has ${entries.length}.`);
+    return this.#accept(senderId, entries.length, () => Promise.all(entries.map(({ content, ...options }) => makeDraft(this.options, senderId, content, options))));
+  }
+
+  /** From here on a drain waits for the write. */
+  #accept(senderId: string, messages: number, makeDrafts: () => Promise<readonly MessageDraft[]>): Promise<readonly WriteReceipt[]> {
+    this.assertAccepting();
+    return this.pending.track(messages, async () => {
+      const log = await this.#authorize(senderId, "write");
+      return this.#append(log, await makeDrafts());
+    });
   }
 
   /** Writes as the channel itself: what it brings in on its own. */
@@ -312,13 +115,14 @@ export abstract class BaseChannel<Content = unknown> implements PublishedChannel
 
   /** Writes without asking for a right, on behalf of the host; also while the channel drains, so that what is under way is finished. */
   protected async ingestAs(senderId: string, content: Content, options: WriteOptions = {}): Promise<WriteReceipt> {
-    const draft = await makeDraft(this.options, senderId, content, options);
-    const [receipt] = await this.#append(this.log, [draft]);
+    const { log } = this;
+    const [receipt] = await this.pending.track(1, async () => this.#append(log, [await makeDraft(this.options, senderId, content, options)]));
     return receipt as WriteReceipt;
   }
 
   async #append(log: ChannelLog, drafts: readonly MessageDraft[]): Promise<readonly WriteReceipt[]> {
-    const receipts = await this.#pending.track(drafts.length, () => log.append(drafts));
+    if (drafts.length === 0) return [];
+    const receipts = await log.append(drafts);
     if (this.onMessage !== BaseChannel.prototype.onMessage) this.#announce(drafts, receipts);
     return receipts;
   }
@@ -328,7 +132,7 @@ export abstract class BaseChannel<Content = unknown> implements PublishedChannel
       const draft = drafts[index];
       if (duplicate || !draft) return;
       const message = toMessage(draft, id, sequence, this.options.clock.now()) as ChannelMessage<Content>;
-      void this.#guarded("message", () => this.onMessage(message));
+      void this.guarded("message", () => this.onMessage(message));
     });
   }
 
@@ -375,11 +179,11 @@ export abstract class BaseChannel<Content = unknown> implements PublishedChannel
 
   async claim(readerId: string, options: ClaimOptions = {}): Promise<readonly Claim<Content>[]> {
     this.refuse("claim");
-    this.#assertAccepting();
+    this.assertAccepting();
     const log = await this.#authorize(readerId, "claim");
-    const signal = options.signal ? AbortSignal.any([options.signal, this.#ending.signal]) : this.#ending.signal;
+    const signal = options.signal ? AbortSignal.any([options.signal, this.ending]) : this.ending;
     const claims = await claimFrom(
-      { log, clock: this.options.clock, changes: this.#changes, leaseMs: this.defaultLeaseMs(), vet: (group, found) => this.vetClaims(group, readerId, found) },
+      { log, clock: this.options.clock, changes: this.changes, leaseMs: this.defaultLeaseMs(), vet: (group, found) => this.vetClaims(group, readerId, found) },
       { ...options, readerId, audience: this.audienceOf(readerId), signal },
     );
     return claims as readonly Claim<Content>[];
@@ -427,34 +231,34 @@ export abstract class BaseChannel<Content = unknown> implements PublishedChannel
     if (typeof callback !== "function") throw new SSSNError("invalid_argument", `subscribe() takes a function to call with each message, but got ${describe(callback)}.`);
     const after = await startPosition(log, systemId, options);
     const abort = new AbortController();
-    const signal = AbortSignal.any([abort.signal, this.#ending.signal, ...(options.signal ? [options.signal] : [])]);
-    const messages = follow({ log, changes: this.#changes, clock: this.options.clock, after, audience: this.audienceOf(systemId), signal });
-    const subscription = new LocalSubscription(
-      messages,
-      abort,
-      async (message) => {
-        await this.#guarded("subscriber", () => callback(message as ChannelMessage<Content>));
-        if (options.cursor !== undefined) await this.#guarded("subscriber", () => commitCursor(log, systemId, message.sequence, options));
+    const signal = AbortSignal.any([abort.signal, this.ending, ...(options.signal ? [options.signal] : [])]);
+    const messages = follow({ log, changes: this.changes, clock: this.options.clock, after, audience: this.audienceOf(systemId), signal });
+    const commits = new LatestOnly<number>((sequence) => this.guarded("subscriber", () => commitCursor(log, systemId, sequence, options)));
+    const subscription = new LocalSubscription(messages, abort, {
+      deliver: async (message) => {
+        await this.guarded("subscriber", () => callback(message as ChannelMessage<Content>));
+        if (options.cursor !== undefined) commits.push(message.sequence);
       },
-      (error) => this.report("subscriber", error),
-    );
+      settled: () => commits.settled(),
+      failed: (error) => this.report("subscriber", error),
+    });
     const entry = { systemId, subscription };
-    this.#subscriptions.add(entry);
-    void subscription.closed.then(() => this.#subscriptions.delete(entry));
+    this.subscriptions.add(entry);
+    void subscription.closed.then(() => this.subscriptions.delete(entry));
     return subscription;
   }
 
   /** Ends all subscriptions of a system; unknown ones are ignored. */
   async unsubscribe(systemId: string): Promise<void> {
-    const own = [...this.#subscriptions].filter((entry) => entry.systemId === systemId);
+    const own = [...this.subscriptions].filter((entry) => entry.systemId === systemId);
     await Promise.all(own.map(({ subscription }) => subscription.close()));
   }
 
   async *stream(readerId: string, options: StreamOptions = {}): AsyncGenerator<ChannelMessage<Content>, void, undefined> {
     const log = await this.#authorize(readerId, "stream");
     const after = await startPosition(log, readerId, options);
-    const signal = options.signal ? AbortSignal.any([options.signal, this.#ending.signal]) : this.#ending.signal;
-    const messages = follow({ log, changes: this.#changes, clock: this.options.clock, after, audience: this.audienceOf(readerId), signal });
+    const signal = options.signal ? AbortSignal.any([options.signal, this.ending]) : this.ending;
+    const messages = follow({ log, changes: this.changes, clock: this.options.clock, after, audience: this.audienceOf(readerId), signal });
     for await (const message of messages) yield message as ChannelMessage<Content>;
   }
 

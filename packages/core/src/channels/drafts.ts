@@ -15,16 +15,11 @@ export const MAX_DELAY_MS = 10 * 366 * 24 * 60 * 60 * 1000;
  */
 export async function makeDraft<Content>(channel: ResolvedChannelOptions<Content>, senderId: string, content: unknown, options: WriteOptions): Promise<MessageDraft> {
   const checked = channel.schema ? await applySchema(channel, content) : content;
-  return draftOf(channel, senderId, checked, options);
-}
-
-/** The same without a schema, and so without waiting. */
-export function draftOf<Content>(channel: ResolvedChannelOptions<Content>, senderId: string, content: unknown, options: WriteOptions): MessageDraft {
   const { id, correlationId, replyTo, recipientId, metadata, delayMs } = options;
   return {
     timestamp: channel.clock.now(),
     senderId,
-    content: freezeJsonWithin(channel.maxContentBytes, content),
+    content: freezeJsonWithin(channel.maxContentBytes, checked),
     metadata: metadata === undefined ? NO_METADATA : freezeMetadata(channel.maxContentBytes, metadata),
     ...(id === undefined ? {} : { id: validateIdentifier("message id", id) }),
     ...(correlationId === undefined ? {} : { correlationId: validateIdentifier("correlation id", correlationId) }),

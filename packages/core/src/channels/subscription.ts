@@ -36,22 +36,34 @@ export async function* follow({ log, changes, clock, after, audience, signal }: 
   }
 }
 
-/** Delivers a stream of messages to a callback, one after the other. */
+/** What a subscription does with its messages. */
+export interface Delivery {
+  /** Must not throw; the next message waits for it. */
+  deliver(message: ChannelMessage): Promise<void>;
+  /** Resolves when nothing of the delivered messages is under way. */
+  settled(): Promise<void>;
+  /** Told when following the log broke off. */
+  failed(error: Error): void;
+}
+
+/** Delivers a stream of messages, one after the other. */
 export class LocalSubscription implements Subscription {
   readonly closed: Promise<void>;
   readonly #abort: AbortController;
 
-  /**
-   * @param deliver must not throw.
-   * @param abort what ends `messages`.
-   */
-  constructor(messages: AsyncIterable<ChannelMessage>, abort: AbortController, deliver: (message: ChannelMessage) => Promise<void>, failed: (error: Error) => void) {
+  /** @param abort what ends `messages`. */
+  constructor(messages: AsyncIterable<ChannelMessage>, abort: AbortController, delivery: Delivery) {
     this.#abort = abort;
-    this.closed = this.#run(messages, deliver).catch((thrown: unknown) => failed(toError(thrown)));
+    this.closed = this.#run(messages, delivery);
   }
 
-  async #run(messages: AsyncIterable<ChannelMessage>, deliver: (message: ChannelMessage) => Promise<void>): Promise<void> {
-    for await (const message of messages) await deliver(message);
+  async #run(messages: AsyncIterable<ChannelMessage>, delivery: Delivery): Promise<void> {
+    try {
+      for await (const message of messages) await delivery.deliver(message);
+    } catch (thrown) {
+      delivery.failed(toError(thrown));
+    }
+    await delivery.settled();
   }
 
   close(): Promise<void> {

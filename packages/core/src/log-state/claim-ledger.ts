@@ -18,6 +18,8 @@ export interface ClaimRecord {
   readonly leaseMs?: number;
   readonly expiresAt?: number;
   readonly availableAt?: number;
+  /** How long the delay was when it began. */
+  readonly delayMs?: number;
   readonly reason?: string;
 }
 
@@ -53,15 +55,17 @@ export class ClaimLedger {
     for (const record of records) this.#restore(record);
   }
 
-  /** A lease never outlives its own length after a restart, whatever the wall clock did meanwhile. */
+  /** A lease or a delay never outlives its own length after a restart, whatever the wall clock did meanwhile. */
   #restore(record: ClaimRecord): void {
     const entry: Entry = { ...record, place: -1 };
     this.#entries.set(entry.sequence, entry);
     if (entry.state === "leased") {
       entry.expiresAt = Math.min(entry.expiresAt ?? 0, this.#now() + (entry.leaseMs ?? 0));
       this.#leased.push(entry);
-    } else if (entry.state === "delayed") this.#delayed.push(entry);
-    else if (entry.state === "dead") this.#dead.add(entry.sequence);
+    } else if (entry.state === "delayed") {
+      entry.availableAt = Math.min(entry.availableAt ?? 0, this.#now() + (entry.delayMs ?? Infinity));
+      this.#delayed.push(entry);
+    } else if (entry.state === "dead") this.#dead.add(entry.sequence);
     else this.#return(entry);
   }
 
@@ -238,6 +242,7 @@ export class ClaimLedger {
     if (delayMs > 0) {
       entry.state = "delayed";
       entry.availableAt = this.#now() + delayMs;
+      entry.delayMs = delayMs;
       this.#delayed.push(entry);
     } else this.#return(entry);
     this.#changed(entry);
@@ -246,6 +251,7 @@ export class ClaimLedger {
   #return(entry: Entry): void {
     entry.state = "returned";
     delete entry.availableAt;
+    delete entry.delayMs;
     let queue = this.#returned.get(entry.lane);
     if (!queue) this.#returned.set(entry.lane, (queue = new PriorityQueue<Entry>((queued) => queued.sequence)));
     queue.push(entry);

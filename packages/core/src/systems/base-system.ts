@@ -1,4 +1,5 @@
-import type { BaseChannel, ChannelDrainReport } from "../channels/base-channel.js";
+import type { BaseChannel } from "../channels/base-channel.js";
+import type { ChannelDrainReport } from "../channels/channel-lifecycle.js";
 import { ErrorsSeen, type ContinuedError } from "../channels/errors-seen.js";
 import { ChannelClient } from "../client/channel-client.js";
 import { systemClock, type Clock } from "../clock.js";

@@ -1,4 +1,4 @@
-import type { ChannelDrainReport } from "../channels/base-channel.js";
+import type { ChannelDrainReport } from "../channels/channel-lifecycle.js";
 import type { Clock } from "../clock.js";
 import { SSSNError, toError } from "../errors.js";
 import type { Logger } from "../logger.js";
