@@ -26,7 +26,7 @@ export default tseslint.config(
       "@typescript-eslint/unified-signatures": "off",
       "no-control-regex": "off",
       "no-constant-condition": ["error", { checkLoops: false }],
-      "max-lines": ["error", { max: 520, skipBlankLines: true, skipComments: true }],
+      "max-lines": ["error", { max: 320, skipBlankLines: true, skipComments: true }],
     },
   },
   {

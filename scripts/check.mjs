@@ -5,6 +5,7 @@ requireNode();
 install();
 build();
 step("Checking types", [...pnpm, "exec", "turbo", "run", "check:types", "--output-logs=errors-only"]);
+step("Checking types of tests", [...pnpm, "exec", "tsc", "-p", "tsconfig.tests.json"]);
 step("Checking style and common mistakes", [...pnpm, "run", "check:lint"]);
 step("Checking that dependencies run downwards", ["node", "scripts/check-layers.mjs"]);
 step("Checking that the browser entries need no Node", ["node", "scripts/check-browser.mjs"]);

@@ -12,7 +12,13 @@ export function workspacePackages() {
   );
 }
 
-/** Every file below a folder with one of the endings. */
+/**
+ * Every file below a folder with one of the endings.
+ *
+ * @param {string} folder
+ * @param {readonly string[]} endings
+ * @returns {string[]}
+ */
 export function filesBelow(folder, endings) {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
