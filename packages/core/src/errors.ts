@@ -1,4 +1,4 @@
-import type { JsonValue } from "./json.js";
+import type { JsonValue } from "./json-value.js";
 
 /**
  * Every way in which SSSN fails, by stable code: the HTTP status it maps to and whether trying the same call again can

@@ -1,5 +1,6 @@
 export { ERRORS, SSSNError, describe, isErrorCode, isSSSNError, toError, type ErrorCode, type ErrorDetails } from "./errors.js";
-export { MAX_JSON_DEPTH, deepFreeze, freezeJson, freezeJsonWithin, jsonEquals, type JsonValue } from "./json.js";
+export { MAX_JSON_DEPTH, deepFreeze, freezeJson, freezeJsonWithin, jsonEquals } from "./json.js";
+export { type JsonValue } from "./json-value.js";
 export { MAX_IDENTIFIER_LENGTH, validateIdentifier, validateInteger } from "./identifiers.js";
 export { NO_METADATA, Visibility, type ChannelMessage, type MessageDraft, type Metadata, type WriteReceipt } from "./message.js";
 export { consoleLogger, silentLogger, type LogFields, type Logger } from "./logger.js";
@@ -34,14 +35,12 @@ export { ChannelClient, work, type ChannelResolver } from "./client/channel-clie
 
 export {
   BaseSystem,
-  SystemState,
   defineSystem,
-  type RunOptions,
-  type ShutdownReport,
   type StepContext,
   type SystemDefinition,
   type SystemOptions,
 } from "./systems/base-system.js";
+export { SystemState, type ManagedSystem, type RunOptions, type ShutdownReport } from "./systems/managed-system.js";
 export { type PublishOptions, type RunningSystem } from "./systems/deployment.js";
 export { runAsProgram, type ProgramHost, type ProgramOptions } from "./systems/run-as-program.js";
 export { type Topology } from "./systems/topology.js";

@@ -1,7 +1,5 @@
 import { SSSNError, describe } from "./errors.js";
-
-/** A value that JSON can carry without loss. */
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+import type { JsonValue } from "./json-value.js";
 
 /** How deep content may be nested. Deeper values are refused, so that no reader's stack is at risk. */
 export const MAX_JSON_DEPTH = 100;

@@ -1,4 +1,4 @@
-import type { JsonValue } from "./json.js";
+import type { JsonValue } from "./json-value.js";
 
 /** Whether a channel may leave its process: only `PUBLIC` ones are published. */
 export const Visibility = { PUBLIC: "public", PRIVATE: "private" } as const;

@@ -1,6 +1,7 @@
 import { SSSNError, describe } from "../errors.js";
 import { validateIdentifier, validateInteger } from "../identifiers.js";
-import { freezeJsonWithin, type JsonValue } from "../json.js";
+import { freezeJsonWithin } from "../json.js";
+import type { JsonValue } from "../json-value.js";
 import { NO_METADATA, type MessageDraft, type Metadata } from "../message.js";
 import type { WriteOptions } from "../ports/channel-port.js";
 import type { ResolvedChannelOptions } from "./channel-options.js";

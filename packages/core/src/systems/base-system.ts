@@ -1,5 +1,4 @@
 import type { BaseChannel } from "../channels/base-channel.js";
-import type { ChannelDrainReport } from "../channels/channel-lifecycle.js";
 import { ErrorsSeen, type ContinuedError } from "../channels/errors-seen.js";
 import { ChannelClient } from "../client/channel-client.js";
 import { systemClock, type Clock } from "../clock.js";
@@ -13,12 +12,8 @@ import type { Capability, SystemDescriptor } from "../ports/channel-transport.js
 import type { SettleResult } from "../ports/message-store.js";
 import { Ticker } from "../ticker.js";
 import { Deployment, type PublishOptions, type RunningSystem } from "./deployment.js";
+import { SystemState, type ManagedSystem, type RunOptions, type ShutdownReport } from "./managed-system.js";
 import { topologyOf, type Topology } from "./topology.js";
-
-/** Where a system is in its life. `PAUSED` is only shown: the default loop goes on. */
-export const SystemState = { INIT: "init", RUNNING: "running", PAUSED: "paused", STOPPED: "stopped", ERROR: "error" } as const;
-/** A value of {@link SystemState}. */
-export type SystemState = (typeof SystemState)[keyof typeof SystemState];
 
 export interface SystemOptions {
   /** 1 to 256 characters out of letters, digits and `. _ ~ : @ + = -`. */
@@ -42,25 +37,11 @@ export interface StepContext {
   readonly tick: number;
 }
 
-export interface RunOptions {
-  /** Steps per second. Default: the system's own. */
-  readonly tickRate?: number;
-}
-
-/** How a shutdown ended. */
-export interface ShutdownReport {
-  /** Whether everything was finished before the deadline, without an error. */
-  readonly clean: boolean;
-  readonly durationMs: number;
-  readonly channels: readonly ChannelDrainReport[];
-  readonly errors: readonly Error[];
-}
-
 /**
  * An autonomous component: it owns channels, wires named channels into its subsystems, and runs a step loop. Extend it, or use
  * {@link defineSystem}.
  */
-export class BaseSystem implements AsyncDisposable {
+export class BaseSystem implements ManagedSystem, AsyncDisposable {
   readonly id: string;
   readonly name: string;
   readonly description: string;
@@ -81,7 +62,7 @@ export class BaseSystem implements AsyncDisposable {
   #cause: Error | undefined;
   #setup: Promise<void> | undefined;
   #parent: BaseSystem | undefined;
-  #deployment: Deployment | undefined;
+  #deployment: Deployment<this> | undefined;
   #sealed = false;
   #tick = 0;
 
@@ -229,7 +210,7 @@ export class BaseSystem implements AsyncDisposable {
   // ---------------------------------------------------------------- running
 
   /** Runs the tree in this process. Resolves when all of it runs. @throws SSSNError `invalid_state`, and whatever a part fails to start with: then nothing is left running. */
-  launch(options: RunOptions = {}): Promise<RunningSystem> {
+  launch(options: RunOptions = {}): Promise<RunningSystem<this>> {
     return this.#deploy().launch(options);
   }
 
@@ -239,11 +220,11 @@ export class BaseSystem implements AsyncDisposable {
    *
    * @throws SSSNError `insecure_publication`, `address_in_use`, `invalid_state`.
    */
-  publish(options: PublishOptions): Promise<RunningSystem> {
+  publish(options: PublishOptions): Promise<RunningSystem<this>> {
     return this.#deploy().publish(options);
   }
 
-  #deploy(): Deployment {
+  #deploy(): Deployment<this> {
     if (this.#parent) throw new SSSNError("invalid_state", `System ${this.id} is part of ${this.#parent.id}: launch that one.`);
     if (this.#deployment) throw new SSSNError("invalid_state", `System ${this.id} was launched already (it is ${this.#state}): make a new one.`);
     this.#deployment = new Deployment(this, this.clock, this.logger);

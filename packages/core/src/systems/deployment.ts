@@ -4,7 +4,7 @@ import { SSSNError, toError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { Visibility } from "../message.js";
 import type { ChannelDirectory, ChannelTransport, PublishedRegistration } from "../ports/channel-transport.js";
-import { SystemState, type BaseSystem, type RunOptions, type ShutdownReport } from "./base-system.js";
+import { SystemState, type ManagedSystem, type RunOptions, type ShutdownReport } from "./managed-system.js";
 import { checkUnique, systemsOf } from "./topology.js";
 
 export interface PublishOptions extends RunOptions {
@@ -14,8 +14,8 @@ export interface PublishOptions extends RunOptions {
 }
 
 /** A tree of systems that runs. */
-export interface RunningSystem extends AsyncDisposable {
-  readonly system: BaseSystem;
+export interface RunningSystem<System extends ManagedSystem = ManagedSystem> extends AsyncDisposable {
+  readonly system: System;
   /** Where it is published; empty in process. */
   readonly addresses: readonly string[];
   /** Settles when all is shut down. */
@@ -26,9 +26,9 @@ export interface RunningSystem extends AsyncDisposable {
 const DEFAULT_DEADLINE_MS = 30_000;
 
 /** Starts a tree of systems and shuts it down again; once. */
-export class Deployment {
+export class Deployment<System extends ManagedSystem> {
   readonly closed: Promise<ShutdownReport>;
-  readonly #root: BaseSystem;
+  readonly #root: System;
   readonly #clock: Clock;
   readonly #logger: Logger;
   #settle!: (report: ShutdownReport) => void;
@@ -38,7 +38,7 @@ export class Deployment {
   #starting: Promise<unknown> = Promise.resolve();
   #closing: Promise<ShutdownReport> | undefined;
 
-  constructor(root: BaseSystem, clock: Clock, logger: Logger) {
+  constructor(root: System, clock: Clock, logger: Logger) {
     this.#root = root;
     this.#clock = clock;
     this.#logger = logger;
@@ -47,7 +47,7 @@ export class Deployment {
     });
   }
 
-  launch(options: RunOptions): Promise<RunningSystem> {
+  launch(options: RunOptions): Promise<RunningSystem<System>> {
     return this.#begin(async () => {
       await this.#startChannels();
       this.#startLoops(options);
@@ -55,7 +55,7 @@ export class Deployment {
     });
   }
 
-  publish(options: PublishOptions): Promise<RunningSystem> {
+  publish(options: PublishOptions): Promise<RunningSystem<System>> {
     return this.#begin(async () => {
       const published = systemsOf(this.#root).flatMap(({ channels }) => channels.filter(({ visibility }) => visibility === Visibility.PUBLIC));
       this.#transport = options.transport;
@@ -70,7 +70,7 @@ export class Deployment {
     });
   }
 
-  async #begin(start: () => Promise<readonly string[]>): Promise<RunningSystem> {
+  async #begin(start: () => Promise<readonly string[]>): Promise<RunningSystem<System>> {
     const starting = this.#prepareAnd(start);
     this.#starting = starting.catch(() => undefined);
     try {

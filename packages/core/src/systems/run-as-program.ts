@@ -1,6 +1,6 @@
 import { toError } from "../errors.js";
 import type { RunningSystem } from "./deployment.js";
-import type { ShutdownReport } from "./base-system.js";
+import type { ShutdownReport } from "./managed-system.js";
 
 /** The part of Node's `process` that a program needs. */
 export interface ProgramHost {

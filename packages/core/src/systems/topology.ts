@@ -1,7 +1,7 @@
 import type { ChannelEndpoint, ChannelKind } from "../ports/channel-port.js";
 import type { Visibility } from "../message.js";
 import { SSSNError } from "../errors.js";
-import type { BaseSystem, SystemState } from "./base-system.js";
+import type { ManagedSystem, SystemState } from "./managed-system.js";
 
 /** A whole tree of systems as data: what exists, who owns it, who is wired to what, and where it can be reached. */
 export interface Topology {
@@ -12,11 +12,11 @@ export interface Topology {
 }
 
 /** A system and all below it, parents first. */
-export function systemsOf(root: BaseSystem): readonly BaseSystem[] {
+export function systemsOf(root: ManagedSystem): readonly ManagedSystem[] {
   return [root, ...root.subsystems.flatMap(systemsOf)];
 }
 
-export function topologyOf(root: BaseSystem): Topology {
+export function topologyOf(root: ManagedSystem): Topology {
   const systems = systemsOf(root);
   const parents = new Map(systems.flatMap((system) => system.subsystems.map((child) => [child.id, system.id] as const)));
   const owned = systems.flatMap((owner) => owner.channels.map((channel) => ({ owner, channel })));
@@ -32,7 +32,7 @@ export function topologyOf(root: BaseSystem): Topology {
 }
 
 /** @throws SSSNError `duplicate_id` when two systems, or two channels, of a tree have the same id. */
-export function checkUnique(root: BaseSystem): void {
+export function checkUnique(root: ManagedSystem): void {
   const systems = systemsOf(root);
   assertDistinct("system", systems.map(({ id }) => id));
   assertDistinct("channel", systems.flatMap(({ channels }) => channels.map(({ id }) => id)));
