@@ -231,6 +231,17 @@ export const claimGuarantees: readonly Guarantee[] = [
     },
   },
   {
+    id: "store/addressed-for-good",
+    says: "refuses to open a log otherwise than it was made, so that no message is shown to the wrong reader or to none",
+    async prove(bench) {
+      await (await bench.open("mail", { addressed: true })).append([draft("a", { recipientId: "ann" })]);
+      await (await bench.open("plain", { addressed: false })).append([draft("a")]);
+      await refused(() => bench.open("mail", { addressed: false }), "invalid_state");
+      await refused(() => bench.open("plain", { addressed: true }), "invalid_state");
+      equal((await (await bench.open("mail")).read({ after: 0, limit: 1, audience: "ann" })).messages.length, 1);
+    },
+  },
+  {
     id: "store/claim-batches",
     says: "works a backlog off completely, whatever the size of the bites",
     async prove(bench) {

@@ -3,7 +3,7 @@
  * another channel's keys or another kind of entry.
  *
  *     !format                          the format's version
- *     !channel!<channel id>            the channel's number
+ *     !channel!<channel id>            the channel's number, and whether it is addressed
  *     <number>h                        header: last sequence, count, bytes
  *     <number>m<sequence>              a message
  *     <number>i<message id>            the sequence of a message whose id was given by its writer
@@ -18,13 +18,13 @@
 export const FORMAT_KEY = "!format";
 export const FORMAT_VERSION = "1";
 
-const CHANNELS = "!channel!";
+const CHANNEL = "!channel!";
 const NUMBER_DIGITS = 6;
 const SEQUENCE_DIGITS = 11;
 
-export const channelNumberKey = (channelId: string): string => `${CHANNELS}${channelId}`;
+export const channelKey = (channelId: string): string => `${CHANNEL}${channelId}`;
 /** Every channel's entry. */
-export const CHANNEL_NUMBERS = rangeOf(CHANNELS);
+export const CHANNELS = rangeOf(CHANNEL);
 
 /** A fixed-width number that sorts as it counts. */
 export function sortable(value: number, digits: number = SEQUENCE_DIGITS): string {

@@ -9,7 +9,6 @@ import {
   type CursorKey,
   type CursorState,
   type DeadMessage,
-  type LogOptions,
   type LogPage,
   type LogStats,
   type MessageDraft,
@@ -31,28 +30,29 @@ import { chooseVictims, planForgetting, planRemoval } from "./removing.js";
 /** One channel in the database. Decides in memory, in one turn of the event loop, and answers when the decision is stored. */
 export class LevelChannelLog implements ChannelLog {
   readonly channelId: string;
+  /** Whether it keeps an index per recipient. */
+  readonly addressed: boolean;
   readonly #engine: Engine;
   readonly #keys: ChannelKeys;
   readonly #clock: Clock;
-  readonly #addressed: boolean;
   readonly #reader: MessageReader;
   readonly #listeners = new Set<() => void>();
   #state: LogState;
   #generation: number;
   #dispatchers = new Map<string, ClaimDispatcher>();
 
-  static async open(engine: Engine, channelId: string, keys: ChannelKeys, clock: Clock, options: LogOptions): Promise<LevelChannelLog> {
+  static async open(engine: Engine, channelId: string, keys: ChannelKeys, clock: Clock, addressed: boolean): Promise<LevelChannelLog> {
     const database = await engine.database();
     const { generation } = engine;
-    return new LevelChannelLog(engine, channelId, keys, clock, options, await LogState.load(database, keys, channelId, clock), generation);
+    return new LevelChannelLog(engine, channelId, keys, clock, addressed, await LogState.load(database, keys, channelId, clock), generation);
   }
 
-  private constructor(engine: Engine, channelId: string, keys: ChannelKeys, clock: Clock, options: LogOptions, state: LogState, generation: number) {
+  private constructor(engine: Engine, channelId: string, keys: ChannelKeys, clock: Clock, addressed: boolean, state: LogState, generation: number) {
     this.channelId = channelId;
     this.#engine = engine;
     this.#keys = keys;
     this.#clock = clock;
-    this.#addressed = options.addressed ?? false;
+    this.addressed = addressed;
     this.#reader = new MessageReader(channelId, keys);
     this.#state = state;
     this.#generation = generation;
@@ -74,14 +74,14 @@ export class LevelChannelLog implements ChannelLog {
     return this.#reserving(ids, async () => {
       const [state, generation] = [this.#state, this.#generation];
       const known = await lookUpIds(database, state, this.#keys, this.#reader, ids);
-      const plan = planAppend(this.channelId, state, this.#keys, this.#addressed, drafts, known);
+      const plan = planAppend(this.channelId, state, this.#keys, this.addressed, drafts, known);
       if (plan.commit) await this.#commitAppend(generation, plan.commit);
       return plan.receipts;
     });
   }
 
   async #appendNew(drafts: readonly MessageDraft[]): Promise<readonly WriteReceipt[]> {
-    const { receipts, commit } = planAppend(this.channelId, this.#state, this.#keys, this.#addressed, drafts, NOTHING_KNOWN);
+    const { receipts, commit } = planAppend(this.channelId, this.#state, this.#keys, this.addressed, drafts, NOTHING_KNOWN);
     if (commit) await this.#commitAppend(this.#generation, commit);
     return receipts;
   }
@@ -210,7 +210,7 @@ export class LevelChannelLog implements ChannelLog {
       const { victims, next } = await chooseVictims(database, state, this.#reader, policy, now, from);
       from = next;
       if (victims.length === 0) continue;
-      const plan = planRemoval(state, this.#keys, this.#addressed, victims, now);
+      const plan = planRemoval(state, this.#keys, this.addressed, victims, now);
       await this.#engine.commit(generation, plan.commit);
       removed += plan.removed;
     }
@@ -222,7 +222,7 @@ export class LevelChannelLog implements ChannelLog {
     const [state, generation] = [this.#state, this.#generation];
     const known = await lookUpIds(database, state, this.#keys, this.#reader, ids);
     const victims = [...new Set(known.sequences.values())].flatMap((sequence) => known.messages.get(sequence) ?? []);
-    const plan = planRemoval(state, this.#keys, this.#addressed, victims, this.#clock.now());
+    const plan = planRemoval(state, this.#keys, this.addressed, victims, this.#clock.now());
     await this.#engine.commit(generation, plan.commit);
     return plan.removed;
   }
@@ -280,9 +280,9 @@ export class LevelChannelLog implements ChannelLog {
       last: () => state.stored,
       readLane: async (lane, after, limit) => {
         const database = await this.#engine.database();
-        const recent = this.#addressed ? undefined : state.recent.behind(after, limit);
+        const recent = this.addressed ? undefined : state.recent.behind(after, limit);
         if (recent) return { messages: recent, position: recent.at(-1)?.sequence ?? Math.max(after, state.stored) };
-        const stretch = this.#addressed ? await this.#reader.scanLanes(database, state, [lane], after, limit) : await this.#reader.scan(database, state, after, limit);
+        const stretch = this.addressed ? await this.#reader.scanLanes(database, state, [lane], after, limit) : await this.#reader.scan(database, state, after, limit);
         return { messages: stretch.stored.map(({ message }) => message), position: stretch.position };
       },
       load: async (sequences) => {
@@ -309,7 +309,7 @@ export class LevelChannelLog implements ChannelLog {
   }
 
   #assertAddressed(): void {
-    if (this.#addressed) return;
+    if (this.addressed) return;
     throw new SSSNError("invalid_argument", `Channel ${this.channelId} was not opened as addressed: it can't be read for one audience.`);
   }
 }

@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
 import { SSSNError, consoleLogger, systemClock, validateIdentifier, type ChannelLog, type Clock, type LogOptions, type Logger, type MessageStore, type StoreCapabilities } from "@sssn/core";
+import { decideAddressed } from "@sssn/core/log-state";
 import { Engine } from "./engine.js";
-import { CHANNEL_NUMBERS, ChannelKeys, channelNumberKey } from "./keys.js";
+import { CHANNELS, ChannelKeys, channelKey } from "./keys.js";
 import { LevelChannelLog } from "./level-channel-log.js";
 
 export interface LevelMessageStoreOptions {
@@ -14,6 +15,12 @@ export interface LevelMessageStoreOptions {
   readonly durability?: "flushed" | "process";
   readonly clock?: Clock;
   readonly logger?: Logger;
+}
+
+/** What the register of channels says about one. */
+interface ChannelEntry {
+  readonly number: number;
+  readonly addressed: boolean;
 }
 
 /**
@@ -38,7 +45,7 @@ export class LevelMessageStore implements MessageStore {
   readonly #engine: Engine;
   readonly #clock: Clock;
   readonly #logs = new Map<string, Promise<LevelChannelLog>>();
-  #numbering: Promise<unknown> = Promise.resolve();
+  #entering: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
   constructor(options: LevelMessageStoreOptions) {
@@ -60,24 +67,32 @@ export class LevelMessageStore implements MessageStore {
       this.#logs.set(channelId, opening);
       opening.catch(() => this.#logs.delete(channelId));
     }
-    return opening;
+    const log = await opening;
+    decideAddressed(channelId, log.addressed, options.addressed);
+    return log;
   }
 
   async #open(channelId: string, options: LogOptions): Promise<LevelChannelLog> {
-    const numbered = this.#numbering.then(() => this.#channelNumber(channelId));
-    this.#numbering = numbered.catch(() => undefined);
-    return LevelChannelLog.open(this.#engine, channelId, new ChannelKeys(await numbered), this.#clock, options);
+    const entered = this.#entering.then(() => this.#enter(channelId, options));
+    this.#entering = entered.catch(() => undefined);
+    const { number, addressed } = await entered;
+    return LevelChannelLog.open(this.#engine, channelId, new ChannelKeys(number), this.#clock, addressed);
   }
 
-  /** The channel's number in the keys, given out on first use. One at a time. */
-  async #channelNumber(channelId: string): Promise<number> {
+  /** The channel's entry in the register, made on first use. One at a time. */
+  async #enter(channelId: string, { addressed: wanted }: LogOptions): Promise<ChannelEntry> {
     const database = await this.#engine.database();
-    const known = await database.get(channelNumberKey(channelId));
-    if (known !== undefined) return Number(known);
-    const numbers = await database.values(CHANNEL_NUMBERS).all();
-    const next = Math.max(0, ...numbers.map(Number)) + 1;
-    await this.#engine.commit(this.#engine.generation, { puts: [[channelNumberKey(channelId), String(next)]], deletes: [] });
-    return next;
+    const known = await database.get(channelKey(channelId));
+    if (known !== undefined) {
+      const entry = JSON.parse(known) as ChannelEntry;
+      decideAddressed(channelId, entry.addressed, wanted);
+      return entry;
+    }
+    const entries = await database.values(CHANNELS).all();
+    const number = Math.max(0, ...entries.map((entry) => (JSON.parse(entry) as ChannelEntry).number)) + 1;
+    const entry: ChannelEntry = { number, addressed: wanted ?? false };
+    await this.#engine.commit(this.#engine.generation, { puts: [[channelKey(channelId), JSON.stringify(entry)]], deletes: [] });
+    return entry;
   }
 
   close(): Promise<void> {

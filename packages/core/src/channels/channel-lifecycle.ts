@@ -161,8 +161,8 @@ export abstract class ChannelLifecycle<Content = unknown> implements AsyncDispos
   }
 
   /** How the log is opened. */
-  protected logOptions(): { addressed?: boolean } {
-    return {};
+  protected logOptions(): { addressed: boolean } {
+    return { addressed: false };
   }
 
   /** What a retention policy means for this kind of channel. */

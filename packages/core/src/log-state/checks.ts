@@ -13,6 +13,16 @@ export function checkPosition(channelId: string, position: number, last: number)
 }
 
 /**
+ * Whether a log is addressed: as it was made, or as its first opener wants.
+ *
+ * @throws SSSNError `invalid_state` when it was made otherwise: its messages would be shown to the wrong readers, or to none.
+ */
+export function decideAddressed(channelId: string, made: boolean | undefined, wanted: boolean | undefined): boolean {
+  if (made === undefined || wanted === undefined || made === wanted) return made ?? wanted ?? false;
+  throw new SSSNError("invalid_state", `The log of channel ${channelId} was made ${made ? "by a mailbox and can't be opened as another kind" : "by another kind of channel and can't be opened as a mailbox"}: give one of them another id.`);
+}
+
+/**
  * Compares a repeated write with the message that is there.
  *
  * @throws SSSNError `message_conflict` when the same id comes with another sender, content or address.

@@ -1,4 +1,4 @@
-export { checkPosition, checkSameMessage, toMessage } from "./checks.js";
+export { checkPosition, checkSameMessage, decideAddressed, toMessage } from "./checks.js";
 export { ClaimDispatcher, COMMON_LANE, type LaneSource } from "./claim-dispatcher.js";
 export { ClaimLedger, type ClaimRecord, type LedgerChanges } from "./claim-ledger.js";
 export { cursorStats, groupStats, type LogView } from "./log-stats.js";

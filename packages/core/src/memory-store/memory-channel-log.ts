@@ -14,7 +14,6 @@ import type {
   CursorKey,
   CursorState,
   DeadMessage,
-  LogOptions,
   LogPage,
   LogStats,
   ReadRequest,
@@ -34,9 +33,10 @@ interface Group {
 /** One channel in memory. */
 export class MemoryChannelLog implements ChannelLog {
   readonly channelId: string;
+  /** Whether it keeps an index per recipient. */
+  readonly addressed: boolean;
   readonly #clock: Clock;
   readonly #steady: SteadyClock;
-  readonly #addressed: boolean;
   readonly #messages = new Map<number, ChannelMessage>();
   readonly #sizes = new Map<number, number>();
   readonly #ids = new Map<string, number>();
@@ -50,11 +50,11 @@ export class MemoryChannelLog implements ChannelLog {
   #bytes = 0;
   #closed = false;
 
-  constructor(channelId: string, clock: Clock, options: LogOptions) {
+  constructor(channelId: string, clock: Clock, addressed: boolean) {
     this.channelId = channelId;
     this.#clock = clock;
     this.#steady = new SteadyClock(clock);
-    this.#addressed = options.addressed ?? false;
+    this.addressed = addressed;
   }
 
   async append(drafts: readonly MessageDraft[]): Promise<readonly WriteReceipt[]> {
@@ -87,7 +87,7 @@ export class MemoryChannelLog implements ChannelLog {
     this.#sizes.set(message.sequence, size);
     this.#ids.set(message.id, message.sequence);
     this.#bytes += size;
-    if (!this.#addressed) return;
+    if (!this.addressed) return;
     const lane = message.recipientId ?? COMMON_LANE;
     const sequences = this.#lanes.get(lane);
     if (sequences) sequences.push(message.sequence);
@@ -258,7 +258,7 @@ export class MemoryChannelLog implements ChannelLog {
     const ledger = new ClaimLedger(() => this.#steady.now(), this.#removed);
     const dispatcher = new ClaimDispatcher(ledger, {
       last: () => this.#last,
-      readLane: (lane, after, limit) => Promise.resolve(this.#addressed ? this.#merge([lane], after, limit) : this.#scan(after, limit)),
+      readLane: (lane, after, limit) => Promise.resolve(this.addressed ? this.#merge([lane], after, limit) : this.#scan(after, limit)),
       load: (sequences) => Promise.resolve(new Map(sequences.flatMap((sequence) => this.#entry(sequence)))),
       persist: () => {
         ledger.takeChanges();
@@ -279,7 +279,7 @@ export class MemoryChannelLog implements ChannelLog {
   }
 
   #checkedLane(audience: string): string {
-    if (this.#addressed) return audience;
+    if (this.addressed) return audience;
     throw new SSSNError("invalid_argument", `Channel ${this.channelId} was not opened as addressed: it can't be read for one audience.`);
   }
 

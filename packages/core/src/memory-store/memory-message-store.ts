@@ -1,6 +1,7 @@
 import { systemClock, type Clock } from "../clock.js";
 import { SSSNError } from "../errors.js";
 import { validateIdentifier } from "../identifiers.js";
+import { decideAddressed } from "../log-state/checks.js";
 import type { ChannelLog, LogOptions, MessageStore, StoreCapabilities } from "../ports/message-store.js";
 import { MemoryChannelLog } from "./memory-channel-log.js";
 
@@ -32,9 +33,11 @@ export class MemoryMessageStore implements MessageStore {
   async open(channelId: string, options: LogOptions = {}): Promise<ChannelLog> {
     validateIdentifier("channel id", channelId);
     if (this.#closed) throw new SSSNError("store_closed", `Can't open channel ${channelId}: the memory store is closed.`);
-    let log = this.#logs.get(channelId);
-    if (!log) this.#logs.set(channelId, (log = new MemoryChannelLog(channelId, this.#clock, options)));
-    return Promise.resolve(log);
+    const known = this.#logs.get(channelId);
+    const addressed = decideAddressed(channelId, known?.addressed, options.addressed);
+    const log = known ?? new MemoryChannelLog(channelId, this.#clock, addressed);
+    this.#logs.set(channelId, log);
+    return log;
   }
 
   close(): Promise<void> {

@@ -20,7 +20,8 @@ export interface MessageStore extends AsyncDisposable {
   /**
    * Opens a channel's log, and makes it where there is none. Opening the same id again gives the same log.
    *
-   * @throws SSSNError `store_closed`, `store_locked` (another process owns it), `store_corrupted`, `store_unavailable`.
+   * @throws SSSNError `store_closed`, `store_locked` (another process owns it), `store_corrupted`, `store_unavailable`, and
+   * `invalid_state` when the log was made with another `addressed`.
    */
   open(channelId: string, options?: LogOptions): Promise<ChannelLog>;
   /** Waits for what is under way, then lets go of everything. Safe to call twice. */
@@ -28,7 +29,10 @@ export interface MessageStore extends AsyncDisposable {
 }
 
 export interface LogOptions {
-  /** Every reader sees only what is addressed to it or to nobody: the log keeps an index per recipient. Default false. */
+  /**
+   * Every reader sees only what is addressed to it or to nobody: the log keeps an index per recipient. Decided when the log is
+   * made, for good. Default: as it was made; false for a new one.
+   */
   readonly addressed?: boolean;
 }
 

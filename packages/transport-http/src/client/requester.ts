@@ -48,8 +48,7 @@ export class Requester {
     let renewed = false;
     for (let attempt = 1; ; attempt++) {
       try {
-        const response = await this.open(call, (this.#options.timeoutMs ?? 30_000) + (call.waitMs ?? 0));
-        return (await response.json()) as Result;
+        return (await this.#attempt(call, (this.#options.timeoutMs ?? 30_000) + (call.waitMs ?? 0))) as Result;
       } catch (thrown) {
         call.signal?.throwIfAborted();
         const error = isSSSNError(thrown) ? thrown : unreachable(this.#base, thrown);
@@ -64,24 +63,29 @@ export class Requester {
     }
   }
 
-  /** One attempt, with the body still to be read. @throws SSSNError for every status but 2xx. */
-  async open(call: Call, timeoutMs?: number): Promise<Response> {
+  /** One call and its whole answer, within a deadline. */
+  async #attempt(call: Call, timeoutMs: number): Promise<unknown> {
     const timeout = new AbortController();
-    const cancel = timeoutMs === undefined ? undefined : this.#clock.schedule(() => timeout.abort(new SSSNError("timeout", `${this.#base} did not answer within ${timeoutMs} ms.`)), timeoutMs);
-    const signal = call.signal ? AbortSignal.any([call.signal, timeout.signal]) : timeout.signal;
+    const cancel = this.#clock.schedule(() => timeout.abort(new SSSNError("timeout", `${this.#base} did not answer within ${timeoutMs} ms.`)), timeoutMs);
     try {
-      const response = await this.#fetch(`${this.#base}${call.path}`, {
-        method: call.method ?? "GET",
-        headers: { authorization: `Bearer ${await this.#currentToken()}`, ...(call.body === undefined ? {} : { "content-type": "application/json" }), ...call.headers },
-        body: call.body === undefined ? null : JSON.stringify(call.body),
-        redirect: "error",
-        signal,
-      });
-      if (response.ok) return response;
-      throw withRetryAfter(fromProblem(response.status, await response.json().catch(() => undefined)), response);
+      const signal = call.signal ? AbortSignal.any([call.signal, timeout.signal]) : timeout.signal;
+      return await (await this.open({ ...call, signal })).json();
     } finally {
-      cancel?.();
+      cancel();
     }
+  }
+
+  /** One call, with the answer's body still to be read. @throws SSSNError for every status but 2xx. */
+  async open(call: Call): Promise<Response> {
+    const response = await this.#fetch(`${this.#base}${call.path}`, {
+      method: call.method ?? "GET",
+      headers: { authorization: `Bearer ${await this.#currentToken()}`, ...(call.body === undefined ? {} : { "content-type": "application/json" }), ...call.headers },
+      body: call.body === undefined ? null : JSON.stringify(call.body),
+      redirect: "error",
+      signal: call.signal ?? null,
+    });
+    if (response.ok) return response;
+    throw withRetryAfter(fromProblem(response.status, await response.json().catch(() => undefined)), response);
   }
 
   async #currentToken(): Promise<string> {
