@@ -26,8 +26,8 @@ export class Machine {
   }
 
   /** Uses `/proc` where there is one, and what every platform offers elsewhere. */
-  static async open(): Promise<Machine> {
-    const hasProc = await access("/proc/stat").then(
+  static async open(procFolder = "/proc"): Promise<Machine> {
+    const hasProc = await access(`${procFolder}/stat`).then(
       () => true,
       () => false,
     );
