@@ -302,6 +302,21 @@ describe("a remote channel", () => {
     expect(streamed).toEqual(Array.from({ length: 21 }, (_, index) => index));
   });
 
+  it("tells its logger of a subscriber that throws, and goes on", async () => {
+    const host = await publish();
+    const errors: unknown[] = [];
+    const news = new HttpChannel({ url: host.url, id: "news", token: await host.token("read"), logger: { ...silentLogger, error: (fields) => errors.push(fields["sequence"]) } });
+    const seen: unknown[] = [];
+    const subscription = await news.subscribe("", ({ content }) => {
+      seen.push(content);
+      if (content === 1) throw new Error("subscriber");
+    });
+    for (const content of [1, 2]) await host.system.client.write("news", content);
+    await expect.poll(() => seen).toEqual([1, 2]);
+    expect(errors).toEqual([1]);
+    await subscription.close();
+  });
+
   it("resumes a stream behind the last message it has, through cuts, without gap or repeat", async () => {
     const host = await publish();
     const proxy = await cuttingProxy(host.url, 2_000);

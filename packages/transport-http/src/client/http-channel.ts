@@ -1,5 +1,6 @@
 import {
   SSSNError,
+  consoleLogger,
   deepFreeze,
   systemClock,
   toError,
@@ -17,6 +18,7 @@ import {
   type DeadMessage,
   type ExtendOptions,
   type HistoryOptions,
+  type Logger,
   type LogStats,
   type MessageCallback,
   type NackOptions,
@@ -42,6 +44,8 @@ export interface HttpChannelOptions extends RequesterOptions {
   readonly url: string;
   /** The channel's id, where the URL does not end with it. */
   readonly id?: string;
+  /** Told of a subscriber's exceptions. A pino logger fits. Default: warnings and errors to the console. */
+  readonly logger?: Logger;
 }
 
 /**
@@ -54,12 +58,14 @@ export class HttpChannel<Content = unknown> implements ChannelPort<Content>, Cha
   readonly id: string;
   readonly #requester: Requester;
   readonly #clock: Clock;
+  readonly #logger: Logger;
 
   /** @throws SSSNError `invalid_argument` for a URL that names no channel. */
   constructor(options: HttpChannelOptions) {
     const { id, url } = channelUrl(options.url, options.id);
     this.id = id;
     this.#clock = options.clock ?? systemClock;
+    this.#logger = options.logger ?? consoleLogger;
     this.#requester = new Requester(url, options);
   }
 
@@ -148,7 +154,7 @@ export class HttpChannel<Content = unknown> implements ChannelPort<Content>, Cha
       try {
         await callback(message);
       } catch (thrown) {
-        console.error(`a subscriber of channel ${this.id} failed`, toError(thrown).message);
+        this.#logger.error({ channel: this.id, sequence: message.sequence, err: toError(thrown) }, `a subscriber of channel ${this.id} failed; it gets the next message all the same`);
       }
       if (options.cursor !== undefined) await this.commit(readerId, message.sequence, { cursor: options.cursor });
     }
