@@ -5,7 +5,7 @@ export default tseslint.config(
   { ignores: ["**/dist/", "**/node_modules/", "**/.turbo/", "**/*-data/"] },
   eslint.configs.recommended,
   {
-    files: ["packages/*/src/**/*.ts", "apps/*/src/**/*.ts"],
+    files: ["packages/*/src/**/*.ts", "apps/*/src/**/*.ts", "reliability/src/**/*.ts"],
     extends: [...tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {

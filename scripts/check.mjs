@@ -13,4 +13,5 @@ step("Checking that the page of errors is up to date", ["node", "scripts/errors-
 step("Checking for unused files, exports and dependencies", [...pnpm, "run", "check:unused"]);
 step("Checking the packages as they would be published", ["node", "scripts/check-packages.mjs"]);
 step("Installing the packed packages elsewhere and using them", ["node", "scripts/check-packed-install.mjs"]);
+step("Killing the LevelDB store under load, and judging what is left", [...pnpm, "run", "crash", "--rounds", "10"]);
 step("Checking that every guarantee has its proof", ["node", "scripts/guarantees.mjs"], { quiet: false });
