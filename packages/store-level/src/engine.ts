@@ -63,7 +63,13 @@ export class Engine {
     return this.#generation;
   }
 
-  /** The open database. @throws SSSNError `store_closed`, `store_unavailable`. */
+  /** The database for whoever is going to change it: refused at once while it is being opened again, however long that takes. */
+  async writable(): Promise<Database> {
+    if (this.#reopening) throw this.#refusal();
+    return this.database();
+  }
+
+  /** The database to read from; waits while it is being opened again. @throws SSSNError `store_closed`, `store_unavailable`. */
   async database(): Promise<Database> {
     this.#assertOpen();
     await (this.#opening ??= this.#openFirst());
@@ -183,7 +189,7 @@ export class Engine {
         return;
       } catch (thrown) {
         this.#options.logger.error({ folder: this.folder, err: toError(thrown) }, "the store's database can't be opened again yet");
-        await new Promise<void>((resolve) => this.#options.clock.schedule(resolve, waitMs, { background: true }));
+        await new Promise<void>((resolve) => this.#options.clock.schedule(resolve, waitMs));
       }
     }
   }

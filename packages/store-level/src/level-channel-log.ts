@@ -68,7 +68,7 @@ export class LevelChannelLog implements ChannelLog {
   }
 
   async append(drafts: readonly MessageDraft[]): Promise<readonly WriteReceipt[]> {
-    const database = await this.#engine.database();
+    const database = await this.#engine.writable();
     const ids = drafts.flatMap(({ id }) => id ?? []);
     if (ids.length === 0) return this.#appendNew(drafts);
     return this.#reserving(ids, async () => {
@@ -150,6 +150,7 @@ export class LevelChannelLog implements ChannelLog {
   }
 
   async moveCursor(key: CursorKey, sequence: number, { rewind = false }: { rewind?: boolean } = {}): Promise<number> {
+    await this.#engine.writable();
     await this.cursor(key);
     const [state, generation] = [this.#state, this.#generation];
     checkPosition(this.channelId, sequence, state.stored);
@@ -163,13 +164,13 @@ export class LevelChannelLog implements ChannelLog {
   }
 
   async claim(request: ClaimRequest): Promise<ClaimPage> {
-    await this.#engine.database();
+    await this.#engine.writable();
     if (request.audience !== undefined) this.#assertAddressed();
     return this.#dispatcher(request.group).claim(request);
   }
 
   async settle(group: string, readerId: string, settlements: readonly Settlement[]): Promise<readonly SettleResult[]> {
-    await this.#engine.database();
+    await this.#engine.writable();
     const ledger = this.#ledger(group);
     ledger.refresh();
     const results = settlements.map((settlement) => ledger.settle(readerId, settlement));
@@ -189,7 +190,7 @@ export class LevelChannelLog implements ChannelLog {
   }
 
   async requeue(group: string, ids?: readonly string[]): Promise<number> {
-    const database = await this.#engine.database();
+    const database = await this.#engine.writable();
     const state = this.#state;
     const chosen = ids && (await lookUpIds(database, state, this.#keys, this.#reader, ids)).sequences;
     const ledger = this.#ledger(group);
@@ -201,7 +202,7 @@ export class LevelChannelLog implements ChannelLog {
   }
 
   async evict(policy: RetentionPolicy): Promise<number> {
-    const database = await this.#engine.database();
+    const database = await this.#engine.writable();
     const now = this.#clock.now();
     await this.#engine.commit(this.#generation, await planForgetting(database, this.#keys, now));
     let removed = 0;
@@ -218,7 +219,7 @@ export class LevelChannelLog implements ChannelLog {
   }
 
   async remove(ids: readonly string[]): Promise<number> {
-    const database = await this.#engine.database();
+    const database = await this.#engine.writable();
     const [state, generation] = [this.#state, this.#generation];
     const known = await lookUpIds(database, state, this.#keys, this.#reader, ids);
     const victims = [...new Set(known.sequences.values())].flatMap((sequence) => known.messages.get(sequence) ?? []);
