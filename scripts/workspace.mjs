@@ -4,9 +4,8 @@ import { join } from "node:path";
 import { root } from "./steps.mjs";
 
 export function workspacePackages() {
-  return ["packages", "apps"].flatMap((group) =>
-    readdirSync(join(root, group))
-      .map((name) => join(root, group, name))
+  return ["packages", "apps", "reliability"].flatMap((group) =>
+    [join(root, group), ...readdirSync(join(root, group)).map((name) => join(root, group, name))]
       .filter((folder) => existsSync(join(folder, "package.json")))
       .map((folder) => ({ folder, group, manifest: JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) })),
   );

@@ -53,6 +53,20 @@ class FailingStore extends MemoryMessageStore {
   }
 }
 
+/** A store whose appends to channel `c` wait until they are let through. */
+async function gatedStore(): Promise<{ store: MemoryMessageStore; log: ChannelLog; open: () => void }> {
+  const store = new MemoryMessageStore();
+  const log = await store.open("c");
+  const append = log.append.bind(log);
+  let open = (): void => {};
+  const gate = new Promise<void>((resolve) => (open = resolve));
+  log.append = async (drafts) => {
+    await gate;
+    return append(drafts);
+  };
+  return { store, log, open };
+}
+
 describe("writing", () => {
   it("answers with the final id and sequence, and the message is readable by then [W43]", async () => {
     const channel = await passthrough();
@@ -161,15 +175,7 @@ describe("writing", () => {
   });
 
   it("refuses with backpressure instead of buffering without bound", async () => {
-    const store = new MemoryMessageStore();
-    const log = await store.open("c");
-    const append = log.append.bind(log);
-    let open = (): void => {};
-    const gate = new Promise<void>((resolve) => (open = resolve));
-    log.append = async (drafts) => {
-      await gate;
-      return append(drafts);
-    };
+    const { store, open } = await gatedStore();
     const channel = await passthrough({ store, maxPendingWrites: 2 });
     const waiting = [channel.write("w", 1), channel.write("w", 2)];
     await Promise.resolve();
@@ -567,15 +573,7 @@ describe("lifecycle", () => {
   });
 
   it("drains what was accepted before it ends, and takes nothing new meanwhile [G4.3] [W17]", async () => {
-    const store = new MemoryMessageStore();
-    const log = await store.open("c");
-    const append = log.append.bind(log);
-    let open = (): void => {};
-    const gate = new Promise<void>((resolve) => (open = resolve));
-    log.append = async (drafts) => {
-      await gate;
-      return append(drafts);
-    };
+    const { store, log, open } = await gatedStore();
     const channel = await passthrough({ store });
     const writing = channel.write("w", "accepted");
     await Promise.resolve();
