@@ -1,6 +1,7 @@
 import type { ChannelMessage, MessageDraft, WriteReceipt } from "@sssn/core";
 import { COMMON_LANE, checkSameMessage, sequenceOfToken, sequenceToken, toMessage } from "@sssn/core/log-state";
-import type { Commit, Database } from "./engine.js";
+import type { Database } from "./database-folder.js";
+import type { Commit } from "./engine.js";
 import type { ChannelKeys } from "./keys.js";
 import type { LogState } from "./log-state.js";
 import type { MessageReader } from "./message-reader.js";

@@ -1,11 +1,7 @@
-import { join } from "node:path";
-import { Level } from "level";
-import { SSSNError, toError, type Cancel, type Clock, type Logger } from "@sssn/core";
-import { codeOf, storeFailure } from "./failures.js";
-import { FORMAT_KEY, FORMAT_VERSION } from "./keys.js";
-import { OwnerFile } from "./owner-file.js";
-
-export type Database = Level;
+import { SSSNError, isSSSNError, toError, type Cancel, type Clock, type Logger } from "@sssn/core";
+import { DatabaseFolder, type Database, type OpenDatabase } from "./database-folder.js";
+import { storeFailure } from "./failures.js";
+import { GROUP_KEY } from "./keys.js";
 
 /** One atomic part of a group. */
 export interface Commit {
@@ -42,10 +38,12 @@ const LONGEST_RETRY_MS = 5_000;
 export class Engine {
   readonly folder: string;
   readonly #options: EngineOptions;
-  readonly #owner: OwnerFile;
+  readonly #databaseFolder: DatabaseFolder;
   readonly #reloads = new Set<() => Promise<void>>();
-  #database: Database | undefined;
+  #open: OpenDatabase | undefined;
   #generation = 0;
+  #group = 0;
+  #damage: SSSNError | undefined;
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
   #reopening: Promise<void> | undefined;
@@ -55,7 +53,8 @@ export class Engine {
   constructor(options: EngineOptions) {
     this.folder = options.folder;
     this.#options = options;
-    this.#owner = new OwnerFile(options.folder);
+    const { folder, flush, logger } = options;
+    this.#databaseFolder = new DatabaseFolder({ folder, flush, logger, onDamage: (error) => this.#found(error) });
   }
 
   /** Changes with every re-open; what was worked out in an earlier generation must not be committed. */
@@ -75,8 +74,8 @@ export class Engine {
     await (this.#opening ??= this.#openFirst());
     await this.#reopening;
     this.#assertOpen();
-    if (!this.#database) throw new SSSNError("store_unavailable", `The store in ${this.folder} is being opened again after a failed write.`);
-    return this.#database;
+    if (!this.#open) throw this.#refusal();
+    return this.#open.database;
   }
 
   /** Calls back after every re-open, before anything is accepted again. */
@@ -87,40 +86,16 @@ export class Engine {
 
   async #openFirst(): Promise<void> {
     try {
-      await this.#owner.makeFolder();
-      this.#database = await this.#open();
-      await this.#owner.claim();
+      this.#use(await this.#databaseFolder.open());
     } catch (error) {
       this.#opening = undefined;
-      await this.#database?.close();
-      this.#database = undefined;
       throw error;
     }
   }
 
-  async #open(): Promise<Database> {
-    const database: Database = new Level<string, string>(join(this.folder, "leveldb"), { keyEncoding: "utf8", valueEncoding: "utf8", writeBufferSize: 16 * 1024 * 1024 });
-    try {
-      await database.open();
-    } catch (thrown) {
-      const error = toError(thrown);
-      throw codeOf(error) === "LEVEL_LOCKED" ? await this.#owner.refusal(error) : storeFailure("The store can't be opened", this.folder, error);
-    }
-    try {
-      await this.#checkFormat(database);
-    } catch (thrown) {
-      await database.close();
-      throw thrown;
-    }
-    return database;
-  }
-
-  async #checkFormat(database: Database): Promise<void> {
-    const version = await database.get(FORMAT_KEY);
-    if (version === undefined) await database.put(FORMAT_KEY, FORMAT_VERSION, { sync: true });
-    else if (version !== FORMAT_VERSION) {
-      throw new SSSNError("store_unavailable", `The store in ${this.folder} has format ${version}; this version of @sssn/store-level reads format ${FORMAT_VERSION}. Use the version that wrote it.`);
-    }
+  #use(open: OpenDatabase): void {
+    this.#open = open;
+    this.#group = open.group;
   }
 
   /**
@@ -130,7 +105,7 @@ export class Engine {
    * @param generation in which the commit was worked out.
    */
   commit(generation: number, commit: Commit): Promise<void> {
-    if (this.#closed || generation !== this.#generation || this.#reopening) return Promise.reject(this.#refusal());
+    if (this.#closed || this.#damage || generation !== this.#generation || this.#reopening) return Promise.reject(this.#refusal());
     return new Promise((resolve, reject) => {
       this.#waiting.push({ commit, resolve, reject });
       this.#writing ??= this.#writeGroups();
@@ -156,7 +131,10 @@ export class Engine {
   }
 
   async #write(group: readonly Waiting[]): Promise<void> {
-    const batch = (this.#database as Database).batch();
+    const { database, mark } = this.#open as OpenDatabase;
+    const batch = database.batch();
+    // First in the batch, so that it is found in the log without knowing anything else.
+    batch.put(GROUP_KEY, String(this.#group + 1));
     const late = new Map<string, () => string>();
     for (const { commit } of group) {
       for (const [key, value] of commit.puts) batch.put(key, value);
@@ -164,8 +142,10 @@ export class Engine {
       for (const [key, value] of commit.late ?? []) late.set(key, value);
     }
     for (const [key, value] of late) batch.put(key, value());
-    if (batch.length === 0) await batch.close();
-    else await batch.write({ sync: this.#options.flush });
+    if (batch.length === 1) return batch.close();
+    await batch.write({ sync: this.#options.flush });
+    this.#group++;
+    mark.note(this.#group);
   }
 
   #fence(error: SSSNError, group: readonly Waiting[]): void {
@@ -182,12 +162,12 @@ export class Engine {
   async #reopen(): Promise<void> {
     for (let waitMs = FIRST_RETRY_MS; !this.#closed; waitMs = Math.min(LONGEST_RETRY_MS, waitMs * 2)) {
       try {
-        await this.#database?.close();
-        this.#database = await this.#open();
+        this.#use(await this.#databaseFolder.reopen());
         for (const reload of this.#reloads) await reload();
         this.#options.logger.warn({ folder: this.folder }, "the store's database is open again");
         return;
       } catch (thrown) {
+        if (isSSSNError(thrown, "store_corrupted")) return this.#found(thrown);
         this.#options.logger.error({ folder: this.folder, err: toError(thrown) }, "the store's database can't be opened again yet");
         await new Promise<void>((resolve) => this.#options.clock.schedule(resolve, waitMs));
       }
@@ -196,7 +176,7 @@ export class Engine {
 
   /** The database while logs are reloaded. */
   get reopened(): Database {
-    return this.#database as Database;
+    return (this.#open as OpenDatabase).database;
   }
 
   /** Lets the last group finish, then lets go of the folder. */
@@ -205,17 +185,23 @@ export class Engine {
     await this.#opening?.catch(() => undefined);
     await this.#writing;
     await this.#reopening;
-    const wasOpen = this.#database !== undefined;
-    await this.#database?.close();
-    if (wasOpen) await this.#owner.release();
-    this.#database = undefined;
+    await this.#databaseFolder.close();
+    this.#open = undefined;
+  }
+
+  /** Serves nothing more over a damaged table, and keeps compactions from spreading it. */
+  #found(error: SSSNError): void {
+    this.#damage = error;
+    this.#options.logger.error({ folder: this.folder, err: error }, "the store is damaged and takes and gives nothing any more");
   }
 
   #assertOpen(): void {
     if (this.#closed) throw new SSSNError("store_closed", `The store in ${this.folder} is closed.`);
+    if (this.#damage) throw this.#damage;
   }
 
   #refusal(): SSSNError {
+    if (this.#damage) return this.#damage;
     return this.#closed
       ? new SSSNError("store_closed", `The store in ${this.folder} is closed.`)
       : new SSSNError("store_unavailable", `The store in ${this.folder} is being opened again after a failed write; try again. Nothing of this call was stored.`, { details: { retryAfterMs: FIRST_RETRY_MS } });

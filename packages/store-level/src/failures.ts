@@ -8,9 +8,18 @@ export function storeFailure(what: string, folder: string, thrown: unknown): SSS
     return new SSSNError("store_full", `${what}: the disk of ${folder} is full. Free some space and try again; nothing that was acknowledged is lost.`, { cause: error });
   }
   if (codeOf(error) === "LEVEL_CORRUPTION" || /corruption/i.test(text)) {
-    return new SSSNError("store_corrupted", `${what}: the database in ${folder} is damaged (${summary(error)}). Restore a backup; do not delete single files of it.`, { cause: error });
+    return new SSSNError("store_corrupted", `${what}: the database in ${folder} is damaged (${summary(error)}). Keep a copy of the folder, then restore a backup, or see what verifyStore() and repairStore() can save; do not delete single files of it.`, { cause: error });
   }
   return new SSSNError("store_unavailable", `${what}: ${summary(error)} (folder ${folder}). Nothing was acknowledged; the same ids can safely be written again.`, { cause: error });
+}
+
+/** Something of what was acknowledged is not there, or can't be trusted. */
+export function damaged(folder: string, findings: readonly string[]): SSSNError {
+  return new SSSNError(
+    "store_corrupted",
+    `The store in ${folder} is damaged and was not opened, so that nothing gets worse: ${findings.join("; ")}. Keep a copy of the folder, then restore a backup, or see what verifyStore() and repairStore() can save.`,
+    { details: { findings: [...findings] } },
+  );
 }
 
 /** The stable code of a database error, which the database wraps. */

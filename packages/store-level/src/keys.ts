@@ -3,6 +3,7 @@
  * another channel's keys or another kind of entry.
  *
  *     !format                          the format's version
+ *     !group                           the number of the last group of commits; the first entry of each group
  *     !channel!<channel id>            the channel's number, and whether it is addressed
  *     <number>h                        header: last sequence, count, bytes
  *     <number>m<sequence>              a message
@@ -17,6 +18,7 @@
  */
 export const FORMAT_KEY = "!format";
 export const FORMAT_VERSION = "1";
+export const GROUP_KEY = "!group";
 
 const CHANNEL = "!channel!";
 const NUMBER_DIGITS = 6;
@@ -61,6 +63,11 @@ export class ChannelKeys {
     return this.#message + sortable(sequence);
   }
 
+  /** What all message keys begin with. */
+  get messages(): string {
+    return this.#message;
+  }
+
   sequenceOf(messageKey: string): number {
     return parseSortable(messageKey.slice(this.#message.length));
   }
@@ -69,8 +76,12 @@ export class ChannelKeys {
     return `${this.#prefix}i${messageId}`;
   }
 
+  get lanes(): string {
+    return `${this.#prefix}r`;
+  }
+
   lane(recipient: string): string {
-    return `${this.#prefix}r${recipient}!`;
+    return `${this.lanes}${recipient}!`;
   }
 
   laneEntry(recipient: string, sequence: number): string {

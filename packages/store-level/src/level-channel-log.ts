@@ -20,7 +20,8 @@ import {
 } from "@sssn/core";
 import { ClaimDispatcher, ClaimLedger, checkPosition, cursorStats, groupStats } from "@sssn/core/log-state";
 import { NOTHING_KNOWN, lookUpIds, planAppend } from "./appending.js";
-import type { Database, Engine } from "./engine.js";
+import type { Database } from "./database-folder.js";
+import type { Engine } from "./engine.js";
 import { rangeOf, type ChannelKeys } from "./keys.js";
 import { ledgerWrites } from "./ledger-writes.js";
 import { LogState } from "./log-state.js";

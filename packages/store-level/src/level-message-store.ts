@@ -18,7 +18,7 @@ export interface LevelMessageStoreOptions {
 }
 
 /** What the register of channels says about one. */
-interface ChannelEntry {
+export interface ChannelEntry {
   readonly number: number;
   readonly addressed: boolean;
 }

@@ -1,12 +1,12 @@
 import { SteadyClock, type Clock } from "@sssn/core";
 import { ClaimLedger, IntervalSet, type ClaimRecord, type Interval } from "@sssn/core/log-state";
-import type { Database } from "./engine.js";
+import type { Database } from "./database-folder.js";
 import { corrupted, decodeMessage } from "./records.js";
 import { rangeOf, parseSortable, type ChannelKeys } from "./keys.js";
 import { RecentMessages } from "./recent-messages.js";
 
 /** What a header holds. */
-interface Header {
+export interface Header {
   readonly last: number;
   readonly count: number;
   readonly bytes: number;
@@ -41,9 +41,8 @@ export class LogState {
 
   /** @throws SSSNError `store_corrupted` when the last message that the header speaks of is not there. */
   static async load(database: Database, keys: ChannelKeys, channelId: string, clock: Clock): Promise<LogState> {
-    const text = await database.get(keys.header);
-    const header: Header = text === undefined ? { last: 0, count: 0, bytes: 0 } : (JSON.parse(text) as Header);
-    const removed = new IntervalSet(await intervals(database, keys.removed));
+    const header = await readHeader(database, keys);
+    const removed = new IntervalSet(await readIntervals(database, keys.removed));
     await checkTail(database, keys, channelId, header.last, removed);
     const steady = new SteadyClock(clock);
     return new LogState(steady, header, removed, await loadLedgers(database, keys, steady, removed));
@@ -69,19 +68,33 @@ async function checkTail(database: Database, keys: ChannelKeys, channelId: strin
   if (beyond !== undefined) throw corrupted(channelId, keys.sequenceOf(beyond), "it lies behind the end that the log's header names");
 }
 
-async function intervals(database: Database, prefix: string): Promise<Interval[]> {
+export async function readHeader(database: Database, keys: ChannelKeys): Promise<Header> {
+  const text = await database.get(keys.header);
+  return text === undefined ? { last: 0, count: 0, bytes: 0 } : (JSON.parse(text) as Header);
+}
+
+export async function readIntervals(database: Database, prefix: string): Promise<Interval[]> {
   const entries = await database.iterator(rangeOf(prefix)).all();
   return entries.map(([key, end]) => ({ start: parseSortable(key.slice(prefix.length)), end: Number(end) }));
 }
 
+/** Everything that the groups of a channel keep: that a group is there, what is settled, and what is unfinished. */
+export async function* groupEntries(database: Database, keys: ChannelKeys): AsyncGenerator<{ readonly key: string; readonly group: string; readonly settled?: Interval; readonly record?: string }> {
+  for await (const [key, value] of database.iterator(rangeOf(keys.groups))) {
+    const [group = "", entry = ""] = key.slice(keys.groups.length).split("!");
+    if (entry.startsWith("s")) yield { key, group, settled: { start: parseSortable(entry.slice(1)), end: Number(value) } };
+    else if (entry.startsWith("u")) yield { key, group, record: value };
+    else yield { key, group };
+  }
+}
+
 async function loadLedgers(database: Database, keys: ChannelKeys, steady: SteadyClock, removed: IntervalSet): Promise<Map<string, ClaimLedger>> {
   const found = new Map<string, { settled: Interval[]; records: ClaimRecord[] }>();
-  for await (const [key, value] of database.iterator(rangeOf(keys.groups))) {
-    const [name = "", entry = ""] = key.slice(keys.groups.length).split("!");
+  for await (const { group: name, settled, record } of groupEntries(database, keys)) {
     let group = found.get(name);
     if (!group) found.set(name, (group = { settled: [], records: [] }));
-    if (entry.startsWith("s")) group.settled.push({ start: parseSortable(entry.slice(1)), end: Number(value) });
-    else if (entry.startsWith("u")) group.records.push(JSON.parse(value) as ClaimRecord);
+    if (settled) group.settled.push(settled);
+    if (record !== undefined) group.records.push(JSON.parse(record) as ClaimRecord);
   }
   return new Map([...found].map(([name, { settled, records }]) => [name, new ClaimLedger(() => steady.now(), [...removed, ...settled], records)]));
 }

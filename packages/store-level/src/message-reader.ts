@@ -1,5 +1,5 @@
 import { COMMON_LANE } from "@sssn/core/log-state";
-import type { Database } from "./engine.js";
+import type { Database } from "./database-folder.js";
 import { parseSortable, rangeOf, sortable, type ChannelKeys } from "./keys.js";
 import type { LogState } from "./log-state.js";
 import { corrupted, decodeMessage, type StoredMessage } from "./records.js";

@@ -1,6 +1,13 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SSSNError, toError } from "@sssn/core";
+import { machineStart } from "./evidence/commit-mark.js";
+
+interface Owner {
+  readonly pid: number;
+  readonly since: string;
+  readonly boot: unknown;
+}
 
 /** Says which process has a store open. Only for people: what really keeps a second one out is the database's own lock. */
 export class OwnerFile {
@@ -25,7 +32,7 @@ export class OwnerFile {
   /** @throws SSSNError `store_unavailable` when the folder can't be written to. */
   async claim(): Promise<void> {
     try {
-      await writeFile(this.#path, JSON.stringify({ pid: process.pid, since: new Date().toISOString() }));
+      await writeFile(this.#path, JSON.stringify({ pid: process.pid, since: new Date().toISOString(), boot: machineStart() }));
     } catch (thrown) {
       const error = toError(thrown);
       throw new SSSNError("store_unavailable", `The store folder ${this.#folder} can't be written to: ${error.message}. Give this user the right to write there, or choose another folder.`, { cause: error });
@@ -47,12 +54,34 @@ export class OwnerFile {
     );
   }
 
-  async #read(): Promise<{ pid: number; since: string } | undefined> {
+  /**
+   * The refusal, if the owner that the file names is still running.
+   *
+   * @param isMine this very store is the owner.
+   */
+  async refusalOfLiving(isMine: boolean): Promise<SSSNError | undefined> {
+    const owner = isMine ? undefined : await this.#read();
+    return owner && isRunning(owner) ? this.refusal(new Error(`Process ${owner.pid} is running.`)) : undefined;
+  }
+
+  async #read(): Promise<Owner | undefined> {
     try {
-      const { pid, since } = JSON.parse(await readFile(this.#path, "utf8")) as { pid?: unknown; since?: unknown };
-      return typeof pid === "number" && typeof since === "string" ? { pid, since } : undefined;
+      const { pid, since, boot } = JSON.parse(await readFile(this.#path, "utf8")) as { pid?: unknown; since?: unknown; boot?: unknown };
+      return typeof pid === "number" && typeof since === "string" ? { pid, since, boot } : undefined;
     } catch {
       return undefined;
     }
+  }
+}
+
+/** In a container a new process often has the number of the one before it, and after a restart of the machine any process may. */
+function isRunning({ pid, since, boot }: Owner): boolean {
+  if (boot !== machineStart()) return false;
+  if (pid === process.pid) return Date.parse(since) >= performance.timeOrigin;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

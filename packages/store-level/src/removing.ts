@@ -1,6 +1,7 @@
 import type { ChannelMessage, RetentionPolicy } from "@sssn/core";
 import { COMMON_LANE } from "@sssn/core/log-state";
-import type { Commit, Database } from "./engine.js";
+import type { Database } from "./database-folder.js";
+import type { Commit } from "./engine.js";
 import { ledgerWrites } from "./ledger-writes.js";
 import { rangeOf, sortable, type ChannelKeys } from "./keys.js";
 import type { LogState } from "./log-state.js";

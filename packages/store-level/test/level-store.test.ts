@@ -94,9 +94,9 @@ describe("a store folder", () => {
     const path = await folder();
     const store = open(path);
     await store.open("c");
-    expect((await readdir(path)).sort()).toEqual(["leveldb", "owner.json"]);
+    expect((await readdir(path)).sort()).toEqual(["leveldb", "mark", "owner.json"]);
     await store.close();
-    expect(await readdir(path)).toEqual(["leveldb"]);
+    expect(await readdir(path)).toEqual(["leveldb", "mark"]);
   });
 
   it("of a newer format is refused, not misread", async () => {

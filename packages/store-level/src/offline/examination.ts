@@ -1,0 +1,131 @@
+import { toError } from "@sssn/core";
+import { COMMON_LANE, IntervalSet, type ClaimRecord, type Interval } from "@sssn/core/log-state";
+import type { Database } from "../database-folder.js";
+import { parseSortable, rangeOf, sortable, type ChannelKeys } from "../keys.js";
+import { decodeMessage } from "../records.js";
+import { groupEntries, readHeader, readIntervals } from "../log-state.js";
+
+/** What is wrong in one channel, and what a sound one would hold instead. */
+export interface Examination {
+  readonly channelId: string;
+  readonly first: number;
+  readonly last: number;
+  readonly count: number;
+  readonly bytes: number;
+  /** Messages that are missing or can't be read. */
+  readonly lost: readonly Interval[];
+  readonly findings: readonly string[];
+  /** What makes the rest sound again. */
+  readonly puts: readonly (readonly [string, string])[];
+  readonly deletes: readonly string[];
+}
+
+/** Walks through everything that a channel has in the database. */
+export async function examineChannel(database: Database, keys: ChannelKeys, channelId: string, addressed: boolean): Promise<Examination> {
+  const findings: string[] = [];
+  const puts: [string, string][] = [];
+  const deletes: string[] = [];
+  const wrong = (text: string): void => void findings.push(`channel ${channelId}: ${text}`);
+
+  const header = await readHeader(database, keys).catch((error: unknown) => {
+    wrong(`its header can't be read (${toError(error).message})`);
+    return { last: 0, count: 0, bytes: 0 };
+  });
+  const removed = new IntervalSet(await readIntervals(database, keys.removed));
+  const kept = new IntervalSet();
+  const [ids, lanes] = [new Map<string, number>(), new Set<string>()];
+  let [last, count, bytes] = [header.last, 0, 0];
+  for await (const [key, value] of database.iterator(rangeOf(keys.messages))) {
+    const sequence = keys.sequenceOf(key);
+    last = Math.max(last, sequence);
+    try {
+      const { message, givenId, bytes: size } = decodeMessage(channelId, sequence, value);
+      if (removed.has(sequence)) {
+        wrong(`message ${sequence} is there, but was removed`);
+        deletes.push(key);
+        continue;
+      }
+      kept.add(sequence);
+      count++;
+      bytes += size;
+      if (givenId) ids.set(message.id, sequence);
+      if (addressed) lanes.add(keys.laneEntry(message.recipientId ?? COMMON_LANE, sequence));
+    } catch (error) {
+      wrong(toError(error).message);
+      deletes.push(key);
+    }
+  }
+  const lost = missingWithin(last, kept, removed);
+  for (const { start, end } of lost) {
+    wrong(start === end ? `message ${start} is lost` : `messages ${start} to ${end} are lost`);
+    const { gone, merged } = removed.add(start, end);
+    for (const old of gone) deletes.push(keys.removed + sortable(old));
+    puts.push([keys.removed + sortable(merged.start), String(merged.end)]);
+  }
+  if (header.last !== last) wrong(`its header says that it ends with ${header.last}, but it ends with ${last}`);
+  if (header.count !== count || header.bytes !== bytes) wrong(`its header counts ${header.count} messages and ${header.bytes} bytes, but there are ${count} and ${bytes}`);
+  puts.push([keys.header, JSON.stringify({ last, count, bytes })]);
+  await examineIds(database, keys, ids, { wrong, puts, deletes });
+  if (addressed) await examineLanes(database, keys, lanes, { wrong, puts, deletes });
+  await examineGroups(database, keys, { wrong, puts, deletes });
+  return { channelId, first: removed.nextAbsent(1), last, count, bytes, lost, findings, puts, deletes };
+}
+
+interface Notes {
+  readonly wrong: (text: string) => void;
+  readonly puts: [string, string][];
+  readonly deletes: string[];
+}
+
+function missingWithin(last: number, kept: IntervalSet, removed: IntervalSet): Interval[] {
+  const present = new IntervalSet([...kept, ...removed]);
+  const missing: Interval[] = [];
+  for (let start = present.nextAbsent(1); start <= last; start = present.nextAbsent(start)) {
+    const end = Math.min(last, (present.nextPresent(start) ?? last + 1) - 1);
+    missing.push({ start, end });
+    start = end + 1;
+  }
+  return missing;
+}
+
+async function examineIds(database: Database, keys: ChannelKeys, expected: ReadonlyMap<string, number>, { wrong, puts, deletes }: Notes): Promise<void> {
+  const remembered = new Set<string>();
+  for await (const key of database.keys(rangeOf(keys.forgetting))) remembered.add(key.slice(key.indexOf("!") + 1));
+  const found = new Set<string>();
+  const prefix = keys.id("");
+  for await (const [key, value] of database.iterator(rangeOf(prefix))) {
+    const id = key.slice(prefix.length);
+    found.add(id);
+    if (expected.get(id) === Number(value) || (!expected.has(id) && remembered.has(id))) continue;
+    if (expected.has(id)) continue;
+    wrong(`the index knows id ${id}, but its message ${value} is gone`);
+    deletes.push(key);
+  }
+  const unknown = [...expected].filter(([id]) => !found.has(id));
+  for (const [id, sequence] of unknown) puts.push([keys.id(id), String(sequence)]);
+  if (unknown[0]) wrong(`the index does not know the ids of ${unknown.length} messages, such as ${unknown[0][0]}`);
+}
+
+async function examineLanes(database: Database, keys: ChannelKeys, expected: ReadonlySet<string>, { wrong, puts, deletes }: Notes): Promise<void> {
+  const found = new Set<string>();
+  for await (const key of database.keys(rangeOf(keys.lanes))) {
+    found.add(key);
+    if (expected.has(key)) continue;
+    wrong(`the index of recipients names message ${parseSortable(key.slice(key.indexOf("!") + 1))}, which is gone`);
+    deletes.push(key);
+  }
+  const unknown = [...expected].filter((key) => !found.has(key));
+  for (const key of unknown) puts.push([key, ""]);
+  if (unknown.length > 0) wrong(`the index of recipients does not name ${unknown.length} messages`);
+}
+
+async function examineGroups(database: Database, keys: ChannelKeys, { wrong, deletes }: Notes): Promise<void> {
+  for await (const { key, group, record } of groupEntries(database, keys)) {
+    try {
+      if (record !== undefined) JSON.parse(record) as ClaimRecord;
+    } catch {
+      wrong(`a claim of group ${group} can't be read`);
+      deletes.push(key);
+    }
+  }
+}

@@ -1,0 +1,24 @@
+import { SSSNError } from "@sssn/core";
+import type { Database } from "../database-folder.js";
+import { inspectFiles } from "../evidence/inspection.js";
+import { CHANNELS, ChannelKeys } from "../keys.js";
+import type { ChannelEntry } from "../level-message-store.js";
+import { OwnerFile } from "../owner-file.js";
+import { examineChannel, type Examination } from "./examination.js";
+
+/** What every offline tool asks first: that there is a store, and that nobody has it open. */
+export async function inspectClosed(folder: string): Promise<ReturnType<typeof inspectFiles>> {
+  const refusal = await new OwnerFile(folder).refusalOfLiving(false);
+  if (refusal) throw refusal;
+  const found = inspectFiles(folder, Infinity);
+  if (!found.mark && found.damage.length === 0) throw new SSSNError("invalid_argument", `There is no store in ${folder}. Name the folder that was given to LevelMessageStore.`);
+  return found;
+}
+
+/** Examines every channel of the register. */
+export async function* examineAll(database: Database): AsyncGenerator<Examination> {
+  for await (const [key, value] of database.iterator(CHANNELS)) {
+    const { number, addressed } = JSON.parse(value) as ChannelEntry;
+    yield examineChannel(database, new ChannelKeys(number), key.slice(CHANNELS.gte.length), addressed);
+  }
+}
