@@ -1,10 +1,21 @@
-import type { Aftermath, HistoryEvent } from "./history.js";
+import type { Aftermath, ClaimReference, HistoryEvent } from "./history.js";
 
 /** A promise that was broken. */
 export interface Violation {
-  readonly rule: "lost" | "renumbered" | "doubled" | "redelivered" | "held twice" | "out of order" | "cursor went back" | "cursor ran ahead";
+  readonly rule: "lost" | "renumbered" | "doubled" | "redelivered" | "held twice" | "acknowledged late" | "lease ended early" | "out of order" | "cursor went back" | "cursor ran ahead";
   readonly what: string;
 }
+
+/** Clocks of two processes on one machine agree to the millisecond, and to a rounding. */
+const TOLERANCE_MS = 5;
+
+interface Holder {
+  readonly receipt: string;
+  /** The lease is live at least until then. */
+  readonly until: number;
+}
+
+type EventOf<Type extends HistoryEvent["type"]> = Extract<HistoryEvent, { readonly type: Type }>;
 
 /**
  * Judges from outside: follows what a store has acknowledged over any number of runs and kills, and compares it with what is there
@@ -17,8 +28,8 @@ export class Checker {
   /** Acknowledged for certain, and perhaps. */
   readonly #acknowledged = new Set<number>();
   readonly #perhapsAcknowledged = new Set<number>();
-  /** Held by a worker, of this run or of one that was killed: all leases of the load outlast it. */
-  readonly #held = new Set<number>();
+  /** Who was handed a message last. */
+  readonly #holders = new Map<number, Holder>();
   #cursor = 0;
   #delivered = 0;
 
@@ -32,12 +43,25 @@ export class Checker {
     return [...history.flatMap((event) => this.#observe(event)), ...this.#compare(aftermath)];
   }
 
+  /** Takes what is there as what was acknowledged, after a loss that is allowed. Returns how many acknowledged writes are gone. */
+  forgive({ messages, cursor }: Aftermath): number {
+    const lost = [...this.#written.keys()].filter((sequence) => !messages.has(sequence) && !this.#perhapsAcknowledged.has(sequence));
+    for (const sequence of lost) {
+      this.#sequences.delete(this.#written.get(sequence) ?? "");
+      this.#written.delete(sequence);
+    }
+    this.#acknowledged.clear();
+    this.#holders.clear();
+    this.#cursor = cursor;
+    return lost.length;
+  }
+
   #observe(event: HistoryEvent): Violation[] {
     switch (event.type) {
       case "written":
         return this.#observeWrite(event);
       case "claimed":
-        return this.#observeClaim(event.sequence);
+        return this.#observeClaim(event);
       case "settling":
         return this.#observeSettling(event);
       case "settled":
@@ -49,7 +73,7 @@ export class Checker {
     }
   }
 
-  #observeWrite({ sequence, id }: { readonly sequence: number; readonly id: string }): Violation[] {
+  #observeWrite({ sequence, id }: EventOf<"written">): Violation[] {
     const [other, earlier] = [this.#written.get(sequence), this.#sequences.get(id)];
     this.#written.set(sequence, id);
     this.#sequences.set(id, sequence);
@@ -58,30 +82,43 @@ export class Checker {
     return [];
   }
 
-  #observeClaim(sequence: number): Violation[] {
+  #observeClaim({ sequence, receipt, asked, answered, leaseMs }: EventOf<"claimed">): Violation[] {
     const violations: Violation[] = [];
     if (this.#acknowledged.has(sequence)) violations.push({ rule: "redelivered", what: `${sequence} was handed out after its acknowledgement was confirmed` });
-    if (this.#held.has(sequence)) violations.push({ rule: "held twice", what: `${sequence} was handed out while its lease was live` });
-    this.#held.add(sequence);
+    if (this.#isHeld(sequence, answered)) violations.push({ rule: "held twice", what: `${sequence} was handed out while its lease was live` });
+    this.#holders.set(sequence, { receipt, until: asked + leaseMs - TOLERANCE_MS });
     return violations;
   }
 
-  #observeSettling({ action, sequences }: { readonly action: string; readonly sequences: readonly number[] }): Violation[] {
-    for (const sequence of sequences) {
+  #isHeld(sequence: number, at: number): boolean {
+    return (this.#holders.get(sequence)?.until ?? 0) > at;
+  }
+
+  #observeSettling({ action, claims }: EventOf<"settling">): Violation[] {
+    for (const { sequence, receipt } of claims) {
       if (action === "acknowledge") this.#perhapsAcknowledged.add(sequence);
       // From here on somebody else may have it, before this worker hears of it.
-      else this.#held.delete(sequence);
+      if (action === "release" && this.#holders.get(sequence)?.receipt === receipt) this.#holders.delete(sequence);
     }
     return [];
   }
 
-  #observeSettled({ action, sequences }: { readonly action: string; readonly sequences: readonly number[] }): Violation[] {
-    if (action !== "acknowledge") return [];
-    for (const sequence of sequences) {
-      this.#acknowledged.add(sequence);
-      this.#held.delete(sequence);
+  #observeSettled({ action, asked, answered, leaseMs, done, refused }: EventOf<"settled">): Violation[] {
+    const early = refused.filter((claim) => this.#isHolder(claim) && this.#isHeld(claim.sequence, answered));
+    const late = action === "acknowledge" ? done.filter(({ sequence, receipt }) => (this.#holders.get(sequence)?.receipt ?? receipt) !== receipt) : [];
+    for (const { sequence, receipt } of done) {
+      if (action === "acknowledge") this.#acknowledged.add(sequence);
+      if (action === "acknowledge") this.#holders.delete(sequence);
+      if (action === "extend") this.#holders.set(sequence, { receipt, until: asked + leaseMs - TOLERANCE_MS });
     }
-    return [];
+    return [
+      ...early.map(({ sequence }): Violation => ({ rule: "lease ended early", what: `${action} of ${sequence} was refused while its lease was live` })),
+      ...late.map(({ sequence }): Violation => ({ rule: "acknowledged late", what: `${sequence} was acknowledged under a claim after somebody else was handed it` })),
+    ];
+  }
+
+  #isHolder({ sequence, receipt }: ClaimReference): boolean {
+    return this.#holders.get(sequence)?.receipt === receipt;
   }
 
   #observeCommit(position: number): Violation[] {
@@ -98,7 +135,7 @@ export class Checker {
     return unordered ? [{ rule: "out of order", what: `a read returned ${sequences.join(", ")}` }] : [];
   }
 
-  #compare({ messages, cursor, claimable }: Aftermath): Violation[] {
+  #compare({ messages, cursor, claimable, at }: Aftermath): Violation[] {
     const violations: Violation[] = [];
     for (const [sequence, id] of this.#written) {
       const found = messages.get(sequence);
@@ -112,7 +149,7 @@ export class Checker {
     if (cursor > this.#delivered) violations.push({ rule: "cursor ran ahead", what: `${cursor} is there, only ${this.#delivered} was delivered` });
     for (const sequence of claimable) {
       if (this.#acknowledged.has(sequence)) violations.push({ rule: "redelivered", what: `${sequence} is handed out after the restart, and its acknowledgement was confirmed` });
-      if (this.#held.has(sequence)) violations.push({ rule: "held twice", what: `${sequence} is handed out after the restart, and its lease is live` });
+      if (this.#isHeld(sequence, at)) violations.push({ rule: "held twice", what: `${sequence} is handed out after the restart, and its lease is live` });
     }
     return violations;
   }

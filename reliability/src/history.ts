@@ -1,9 +1,18 @@
-/** What the load program says that it did. What is only begun may or may not have happened when the process died. */
+/** How a worker ends or prolongs a claim. */
+export type Action = "acknowledge" | "release" | "extend";
+
+/** A claim as the load names it. */
+export interface ClaimReference {
+  readonly sequence: number;
+  readonly receipt: string;
+}
+
+/** What the load program says that it did. What is only begun may or may not have happened when the process died. Times are of the wall clock, in ms. */
 export type HistoryEvent =
   | { readonly type: "written"; readonly sequence: number; readonly id: string }
-  | { readonly type: "claimed"; readonly sequence: number }
-  | { readonly type: "settling"; readonly action: "acknowledge" | "release"; readonly sequences: readonly number[] }
-  | { readonly type: "settled"; readonly action: "acknowledge" | "release"; readonly sequences: readonly number[] }
+  | ({ readonly type: "claimed"; readonly asked: number; readonly answered: number; readonly leaseMs: number } & ClaimReference)
+  | { readonly type: "settling"; readonly action: Action; readonly claims: readonly ClaimReference[] }
+  | { readonly type: "settled"; readonly action: Action; readonly asked: number; readonly answered: number; readonly leaseMs: number; readonly done: readonly ClaimReference[]; readonly refused: readonly ClaimReference[] }
   | { readonly type: "committed"; readonly position: number }
   | { readonly type: "read"; readonly sequences: readonly number[] };
 
@@ -12,8 +21,9 @@ export interface Aftermath {
   /** Every message that is still in the log: sequence and id. */
   readonly messages: ReadonlyMap<number, string>;
   readonly cursor: number;
-  /** What the store hands out to a new worker right after the restart. */
+  /** What the store hands out to a new worker right after the restart, and when. */
   readonly claimable: readonly number[];
+  readonly at: number;
 }
 
 /** The events of one run; a last line that was cut off by the kill is left out. */

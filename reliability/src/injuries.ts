@@ -3,11 +3,11 @@
 import { cp, mkdtemp, open, readdir, rm, stat, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { isSSSNError, silentLogger } from "@sssn/core";
 import { LevelMessageStore } from "@sssn/store-level";
 import { fillTemplate, picture } from "./picture.js";
-import { Random } from "./random.js";
+import { optionsOf } from "./program.js";
+import type { Random } from "./random.js";
 
 const HANG_MS = 20_000;
 
@@ -69,9 +69,7 @@ function firstDifference(expected: string, found: string): string {
   return `expected ${wanted[line]?.slice(0, 200)}, found ${got[line]?.slice(0, 200)}`;
 }
 
-const { values } = parseArgs({ args: process.argv.slice(2).filter((word) => word !== "--"), options: { rounds: { type: "string", default: "100" }, seed: { type: "string", default: String(Date.now() % 1_000_000) } } });
-const rounds = Number(values.rounds);
-const random = new Random(Number(values.seed));
+const { rounds, random, seed } = optionsOf(100);
 const base = await mkdtemp(join(tmpdir(), "sssn-injuries-"));
 const tally: Record<string, number> = {};
 try {
@@ -102,4 +100,4 @@ try {
 } finally {
   await rm(base, { recursive: true, force: true });
 }
-console.log(`${rounds} injuries, seed ${values.seed}: ${JSON.stringify(tally)}`);
+console.log(`${rounds} injuries, seed ${seed}: ${JSON.stringify(tally)}`);

@@ -1,71 +1,113 @@
-// A mixed load on one store, for ever: writers, workers that acknowledge and give back, a reader with a cursor, retention. Says what it
-// does on standard output, one event a line, written before anything else happens: whoever kills it knows what it knew.
+// A mixed load on one store, for ever: writers, workers of every kind, a reader with a cursor, retention. Says what it does on standard
+// output, one event a line, written before anything else happens: whoever kills it knows what it knew.
 import { writeSync } from "node:fs";
+import { isSSSNError, silentLogger, type ChannelLog, type ClaimedMessage, type MessageDraft } from "@sssn/core";
 import { LevelMessageStore } from "@sssn/store-level";
-import type { ChannelLog, MessageDraft } from "@sssn/core";
-import type { HistoryEvent } from "./history.js";
+import type { Action, HistoryEvent } from "./history.js";
 
 const WRITERS = 6;
 const WORKERS = 8;
-/** Longer than any run of the program: a lease never ends by itself. */
-const LEASE_MS = 24 * 3_600_000;
+/** Most leases outlast the run; some end while the worker still holds on to its job. */
+const LONG_LEASE_MS = 20_000;
+const SHORT_LEASE_MS = 40;
+/** A store whose disk fails refuses; whoever is refused tries again. */
+const RETRY_MS = 20;
 
-const [, , folder = "", run = ""] = process.argv;
-const log = await new LevelMessageStore({ folder }).open("load");
+const [, , folder = "", run = "", durability = "flushed", begun = ""] = process.argv;
+const store = new LevelMessageStore({ folder, durability: durability === "process" ? "process" : "flushed", logger: silentLogger });
+const log = await store.open("load");
 
 function say(event: HistoryEvent): void {
   writeSync(1, `${JSON.stringify(event)}\n`);
 }
 
-const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+const pause = (ms = 5): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Goes on over every refusal that may pass. */
+async function persist(task: () => Promise<void>): Promise<void> {
+  for (;;) {
+    try {
+      await task();
+    } catch (error) {
+      if (!isSSSNError(error) || !error.retryable) throw error;
+      await pause(RETRY_MS);
+    }
+  }
+}
+
+async function append(draft: MessageDraft): Promise<void> {
+  const [receipt] = await log.append([draft]);
+  if (receipt) say({ type: "written", sequence: receipt.sequence, id: receipt.id });
+}
 
 async function write(writer: number): Promise<void> {
-  for (let count = 0; ; count++) {
-    const draft: MessageDraft = { timestamp: Date.now(), senderId: `writer-${writer}`, content: { writer, count }, metadata: {} };
-    // Half of the writers give their own ids, the others leave that to the log.
-    const [receipt] = await log.append([writer % 2 === 0 ? draft : { ...draft, id: `${run}-${writer}-${count}` }]);
-    if (receipt) say({ type: "written", sequence: receipt.sequence, id: receipt.id });
+  let count = 0;
+  await persist(async () => {
+    const draft: MessageDraft = { timestamp: 1, senderId: `writer-${writer}`, content: { writer, count, filling: "x".repeat(count % 97) }, metadata: {} };
+    // Half of the writers give their own ids, and repeat what they were not told of; the others leave ids to the log.
+    await append(writer % 2 === 0 ? draft : { ...draft, id: `${run}-${writer}-${count}` });
+    count++;
+  });
+}
+
+/** What the run before had begun and was not told of may be there already: the same id must not make it twice. */
+async function repeat(): Promise<void> {
+  for (const id of begun.split(",").filter((text) => text !== "")) {
+    const [, writer, count] = id.split("-").map(Number) as [number, number, number];
+    await append({ timestamp: 1, senderId: `writer-${writer}`, content: { writer, count, filling: "x".repeat(count % 97) }, metadata: {}, id });
   }
+}
+
+async function settle(readerId: string, action: Action, claims: readonly ClaimedMessage[], leaseMs: number): Promise<void> {
+  const references = claims.map(({ receipt, message }) => ({ sequence: message.sequence, receipt }));
+  say({ type: "settling", action, claims: references });
+  const asked = Date.now();
+  const results = await log.settle(
+    "default",
+    readerId,
+    references.map(({ receipt }) => (action === "release" ? { receipt, action, delayMs: Math.random() < 0.5 ? 0 : 10 } : action === "extend" ? { receipt, action, leaseMs } : { receipt, action })),
+  );
+  const done = references.filter((_, index) => ["acknowledged", "released", "extended"].includes(results[index]?.status ?? ""));
+  say({ type: "settled", action, asked, answered: Date.now(), leaseMs, done, refused: references.filter((reference) => !done.includes(reference)) });
 }
 
 async function work(worker: number): Promise<void> {
   const readerId = `worker-${worker}`;
-  for (;;) {
-    const { claims } = await log.claim({ group: "default", readerId, limit: 1 + Math.floor(Math.random() * 5), leaseMs: LEASE_MS });
-    for (const { message } of claims) say({ type: "claimed", sequence: message.sequence });
-    if (claims.length === 0) {
-      await pause();
-      continue;
-    }
+  await persist(async () => {
+    const leaseMs = Math.random() < 0.2 ? SHORT_LEASE_MS : LONG_LEASE_MS;
+    const asked = Date.now();
+    const { claims } = await log.claim({ group: "default", readerId, limit: 1 + Math.floor(Math.random() * 5), leaseMs });
+    for (const { message, receipt } of claims) say({ type: "claimed", sequence: message.sequence, receipt, asked, answered: Date.now(), leaseMs });
+    if (claims.length === 0) return pause();
+    const fate = Math.random();
     // Some claims are simply kept, as by a worker that hangs.
-    if (Math.random() < 0.02) continue;
-    const action = Math.random() < 0.2 ? "release" : "acknowledge";
-    const sequences = claims.map(({ message }) => message.sequence);
-    say({ type: "settling", action, sequences });
-    await log.settle("default", readerId, claims.map(({ receipt }) => (action === "release" ? { receipt, action, delayMs: 0 } : { receipt, action })));
-    say({ type: "settled", action, sequences });
-  }
+    if (fate < 0.02) return;
+    if (fate < 0.2) return settle(readerId, "release", claims, leaseMs);
+    if (fate < 0.3) await settle(readerId, "extend", claims, leaseMs);
+    if (fate < 0.4 && leaseMs === SHORT_LEASE_MS) await pause(SHORT_LEASE_MS + 10);
+    await settle(readerId, "acknowledge", claims, leaseMs);
+  });
 }
 
 async function follow(from: ChannelLog): Promise<void> {
   const key = { owner: "reader", name: "reader" };
-  let position = (await from.cursor(key)) ?? 0;
-  for (;;) {
+  await persist(async () => {
+    const position = (await from.cursor(key)) ?? 0;
     const page = await from.read({ after: position, limit: 100 });
     say({ type: "read", sequences: page.messages.length > 0 ? page.messages.map(({ sequence }) => sequence) : [page.position] });
     if (page.messages.length === 0) await pause();
-    position = await from.moveCursor(key, page.position);
-    say({ type: "committed", position });
-  }
+    say({ type: "committed", position: await from.moveCursor(key, page.position) });
+  });
 }
 
 async function retain(): Promise<void> {
-  for (;;) {
+  await persist(async () => {
     await log.evict({ maxCount: 2_000, keepUnsettled: true });
     await pause();
-  }
+  });
 }
 
+await repeat();
 await Promise.all([
   ...Array.from({ length: WRITERS }, (_, writer) => write(writer)),
   ...Array.from({ length: WORKERS }, (_, worker) => work(worker)),
