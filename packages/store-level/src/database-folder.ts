@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { Level } from "level";
 import { SSSNError, toError, type Logger } from "@sssn/core";
 import { CommitMark, machineStart, type Mark } from "./evidence/commit-mark.js";
-import { checkLater, cutLogs, inspectFiles } from "./evidence/inspection.js";
+import { checkLater, inspectFiles, recoveryLogs } from "./evidence/inspection.js";
+import { cutLogs } from "./evidence/log-sequence.js";
 import { codeOf, damaged, storeFailure } from "./failures.js";
 import { FORMAT_KEY, FORMAT_VERSION, GROUP_KEY } from "./keys.js";
 import { OwnerFile } from "./owner-file.js";
@@ -100,7 +101,7 @@ export class DatabaseFolder {
     if (refusal) throw refusal;
     if (!found.mark || !mayHaveLost(found.mark)) throw damaged(folder, found.damage);
     logger.warn({ folder, damage: found.damage }, "a power cut took the end of a log that was not flushed, as durability process allows; what follows each other without a gap is kept");
-    this.#looking(() => cutLogs(folder));
+    this.#looking(() => cutLogs(recoveryLogs(folder)));
     const rest = this.#looking(() => inspectFiles(folder));
     const beyondLogs = rest.damage.filter((text) => !found.damage.includes(text) || !text.includes(".log"));
     if (beyondLogs.length > 0) throw damaged(folder, beyondLogs);

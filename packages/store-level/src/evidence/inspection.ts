@@ -1,9 +1,11 @@
-import { readFileSync, readdirSync, rmSync, statSync, truncateSync } from "node:fs";
+import { readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { toError } from "@sssn/core";
 import { CommitMark, type Mark } from "./commit-mark.js";
-import { groupOf, scanLog } from "./log-file.js";
-import { oldestLogNumber } from "./manifest-file.js";
+import { scanLog } from "./log-file.js";
+import { readLogs } from "./log-sequence.js";
+import { filesOf, type DatabaseFiles } from "./manifest-file.js";
 import { tableDamage } from "./table-file.js";
 
 /** Of the tables, so much is checked before a store opens; the rest is checked while it runs. */
@@ -11,7 +13,7 @@ const CHECKED_AT_OPEN_BYTES = 256 * 1024 * 1024;
 
 /** What the files of a closed store say, before LevelDB touches them. */
 export interface Inspection {
-  /** `undefined`: there is no store yet. */
+  /** `undefined`: there is no store yet, or its mark is damaged. */
   readonly mark: Mark | undefined;
   /** Every damage found, in words; empty when all is well. */
   readonly damage: readonly string[];
@@ -21,12 +23,15 @@ export interface Inspection {
 
 /** Looks at the files of a store that nobody has open. Changes nothing. */
 export function inspectFiles(folder: string, budgetBytes: number = CHECKED_AT_OPEN_BYTES): Inspection {
-  const files = listFiles(join(folder, "leveldb"));
+  const names = listFiles(join(folder, "leveldb"));
   const mark = CommitMark.read(folder);
-  const tables = files.filter((name) => /\.(ldb|sst)$/.test(name)).reverse();
-  const { damage, unchecked } = checkTables(folder, tables, budgetBytes);
-  if (mark === "damaged") return { mark: undefined, damage: [`the file ${CommitMark.pathIn(folder)} is damaged`, ...damage], unchecked };
-  return { mark, damage: [...directoryDamage(folder, files, mark), ...logDamage(folder, files, mark), ...damage], unchecked };
+  if (mark === "damaged") return { mark: undefined, damage: [`the file ${CommitMark.pathIn(folder)} is damaged`], unchecked: [] };
+  if (!mark) return { mark, damage: names.some(isData) ? [`the file ${CommitMark.pathIn(folder)} is missing`] : [], unchecked: [] };
+  const files = readDirectory(folder, names, mark);
+  if (typeof files === "string") return { mark, damage: [files], unchecked: [] };
+  if (!files) return { mark, damage: [], unchecked: [] };
+  const { damage, unchecked } = checkTables(tablePaths(folder, names, files), budgetBytes);
+  return { mark, damage: [...logDamage(logPaths(folder, names, files), mark), ...damage], unchecked };
 }
 
 function listFiles(folder: string): string[] {
@@ -38,87 +43,66 @@ function listFiles(folder: string): string[] {
   }
 }
 
-/** LevelDB would make a new, empty database where its pointer file is missing, and clear the old files away. */
-function directoryDamage(folder: string, files: readonly string[], mark: Mark | undefined): string[] {
-  if (!mark) return files.some((name) => /^CURRENT$|^MANIFEST-|\.(log|ldb|sst)$/.test(name)) ? [`the file ${CommitMark.pathIn(folder)} is missing`] : [];
+function isData(name: string): boolean {
+  return /^CURRENT$|^MANIFEST-|\.(log|ldb|sst)$/.test(name);
+}
+
+/**
+ * What the database says belongs to it; a text says what is wrong; `undefined`: there is no database yet.
+ *
+ * LevelDB would make a new, empty database where its pointer file is missing, and clear the old files away.
+ */
+function readDirectory(folder: string, names: readonly string[], mark: Mark): DatabaseFiles | string | undefined {
   const pointer = join(folder, "leveldb", "CURRENT");
-  if (!files.includes("CURRENT")) {
-    const begun = mark.group > 0 || files.some((name) => /\.(ldb|sst)$/.test(name));
-    return begun ? [`the file ${pointer} is missing`] : [];
-  }
-  const name = readFileSync(pointer, "latin1");
-  if (!name.endsWith("\n") || !files.includes(name.slice(0, -1))) return [`the file ${pointer} names ${JSON.stringify(name)}, which is not there`];
-  const manifest = join(folder, "leveldb", name.slice(0, -1));
+  if (!names.includes("CURRENT")) return mark.group > 0 || names.some((name) => /\.(ldb|sst)$/.test(name)) ? `the file ${pointer} is missing` : undefined;
+  const target = readFileSync(pointer, "latin1");
+  if (!target.endsWith("\n") || !names.includes(target.slice(0, -1))) return `the file ${pointer} names ${JSON.stringify(target)}, which is not there`;
+  const manifest = join(folder, "leveldb", target.slice(0, -1));
   const { records, damagedAt } = scanLog(readFileSync(manifest));
-  if (damagedAt !== undefined) return [`${manifest} is damaged at byte ${damagedAt}`];
-  const oldest = oldestLogNumber(records);
-  const log = oldest ? `${String(oldest).padStart(6, "0")}.log` : undefined;
-  return log === undefined || files.includes(log) ? [] : [`the file ${join(folder, "leveldb", log)} is missing`];
+  const files = damagedAt === undefined ? filesOf(records) : undefined;
+  return files ?? `${manifest} is damaged${damagedAt === undefined ? "" : ` at byte ${damagedAt}`}`;
+}
+
+function numberOf(name: string): number {
+  return Number.parseInt(name, 10);
+}
+
+/** The logs that recovery reads, oldest first; the first one is there whether or not its file is. */
+function logPaths(folder: string, names: readonly string[], { oldestLog }: DatabaseFiles): string[] {
+  const needed = oldestLog > 0 ? [`${String(oldestLog).padStart(6, "0")}.log`] : [];
+  const found = names.filter((name) => name.endsWith(".log") && numberOf(name) > oldestLog);
+  return [...needed, ...found].map((name) => join(folder, "leveldb", name));
+}
+
+/** The tables, newest first. */
+function tablePaths(folder: string, names: readonly string[], { tables }: DatabaseFiles): string[] {
+  return [...tables]
+    .sort((left, right) => right - left)
+    .map((number) => join(folder, "leveldb", names.find((name) => /\.(ldb|sst)$/.test(name) && numberOf(name) === number) ?? `${String(number).padStart(6, "0")}.ldb`));
 }
 
 /** What was acknowledged stands in the logs without a gap, up to where the tables take over. */
-function logDamage(folder: string, files: readonly string[], mark: Mark | undefined): string[] {
-  const { last, breach, damaged } = readLogs(folder, files);
+function logDamage(paths: readonly string[], mark: Mark): string[] {
+  const { missing, last, breach, damaged } = readLogs(paths);
+  if (missing !== undefined) return [`the file ${missing} is missing`];
   if (breach) return [`${breach.damaged ?? breach.path}: commits ${breach.after === undefined ? "" : `${breach.after + 1} `}to ${breach.next - 1} are missing from it`];
   // A damaged end is what a power cut leaves of a write that nobody was told of; one that was acknowledged is a loss.
-  return damaged !== undefined && last > 0 && last < (mark?.group ?? 0) ? [`${damaged}: commits ${last + 1} to ${mark?.group} are missing from it`] : [];
+  return damaged !== undefined && last > 0 && last < mark.group ? [`${damaged}: commits ${last + 1} to ${mark.group} are missing from it`] : [];
 }
 
-/** Where the commits in the logs stop following each other. */
-interface Breach {
-  readonly path: string;
-  /** How much of that file is sound. */
-  readonly soundBytes: number;
-  /** The commit before it, where one can be read, and the one behind it. */
-  readonly after: number | undefined;
-  readonly next: number;
-  readonly damaged: string | undefined;
-}
-
-function readLogs(folder: string, files: readonly string[]): { readonly last: number; readonly breach: Breach | undefined; readonly damaged: string | undefined } {
-  let last: number | undefined;
-  let damaged: string | undefined;
-  let sound: { path: string; soundBytes: number } | undefined;
-  for (const path of files.filter((file) => file.endsWith(".log")).map((file) => join(folder, "leveldb", file))) {
-    const { records, damagedAt } = scanLog(readFileSync(path));
-    sound ??= { path, soundBytes: 0 };
-    for (const record of records) {
-      const group = groupOf(record);
-      if (group === undefined) continue;
-      if (damagedAt !== undefined && record.end > damagedAt) damaged ??= `${path} is damaged at byte ${damagedAt}`;
-      // Before the first commit that can be read nothing tells how many there were, but if there is damage there was something.
-      if (last === undefined ? damaged !== undefined : group > last + 1) return { last: last ?? 0, damaged, breach: { ...sound, after: last, next: group, damaged } };
-      last = Math.max(last ?? 0, group);
-      sound = { path, soundBytes: record.end };
-    }
-    if (damagedAt !== undefined) damaged ??= `${path} is damaged at byte ${damagedAt}`;
-  }
-  return { last: last ?? 0, breach: undefined, damaged };
-}
-
-/** Cuts the logs off where their commits stop following each other, so that what is given up is an end and not a hole. */
-export function cutLogs(folder: string): void {
-  const { breach } = readLogs(folder, listFiles(join(folder, "leveldb")));
-  if (!breach) return;
-  truncateSync(breach.path, breach.soundBytes);
-  const later = listFiles(join(folder, "leveldb")).filter((file) => file.endsWith(".log") && join(folder, "leveldb", file) > breach.path);
-  for (const file of later) rmSync(join(folder, "leveldb", file));
-}
-
-function checkTables(folder: string, names: readonly string[], budgetBytes: number): { damage: string[]; unchecked: string[] } {
+function checkTables(paths: readonly string[], budgetBytes: number): { damage: string[]; unchecked: string[] } {
   const damage: string[] = [];
   const unchecked: string[] = [];
   let checked = 0;
-  for (const name of names) {
-    const path = join(folder, "leveldb", name);
-    const { size } = statSync(path);
-    if (checked + size > budgetBytes) {
-      unchecked.push(path);
-      continue;
+  for (const path of paths) {
+    const size = statSync(path, { throwIfNoEntry: false })?.size;
+    if (size === undefined) damage.push(`the file ${path} is missing`);
+    else if (checked + size > budgetBytes) unchecked.push(path);
+    else {
+      checked += size;
+      const wrong = tableDamage(readFileSync(path));
+      if (wrong !== undefined) damage.push(`${path} is damaged: ${wrong}`);
     }
-    checked += size;
-    const wrong = tableDamage(readFileSync(path));
-    if (wrong !== undefined) damage.push(`${path} is damaged: ${wrong}`);
   }
   return { damage, unchecked };
 }
@@ -132,8 +116,16 @@ export async function checkLater(paths: readonly string[], stopped: () => boolea
       const wrong = tableDamage(readFileSync(path));
       if (wrong !== undefined) return `${path} is damaged: ${wrong}`;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") return `${path} can't be read: ${String(error)}`;
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") return `${path} can't be read: ${toError(error).message}`;
     }
   }
   return undefined;
+}
+
+/** The logs that recovery would read; none where the database's directory can't be read. */
+export function recoveryLogs(folder: string): string[] {
+  const names = listFiles(join(folder, "leveldb"));
+  const mark = CommitMark.read(folder);
+  const files = mark && mark !== "damaged" ? readDirectory(folder, names, mark) : undefined;
+  return files && typeof files !== "string" ? logPaths(folder, names, files) : [];
 }

@@ -1,3 +1,5 @@
+import { copyFile, link, readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { SSSNError } from "@sssn/core";
 import type { Database } from "../database-folder.js";
 import { inspectFiles } from "../evidence/inspection.js";
@@ -20,5 +22,17 @@ export async function* examineAll(database: Database): AsyncGenerator<Examinatio
   for await (const [key, value] of database.iterator(CHANNELS)) {
     const { number, addressed } = JSON.parse(value) as ChannelEntry;
     yield examineChannel(database, new ChannelKeys(number), key.slice(CHANNELS.gte.length), addressed);
+  }
+}
+
+/** Copies a closed database, so that opening it changes only the copy. */
+export async function copyDatabase(from: string, to: string): Promise<void> {
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    const { name } = entry;
+    // What a repair has moved aside lies in a folder.
+    if (name === "LOCK" || !entry.isFile()) continue;
+    const [source, target] = [join(from, name), join(to, name)];
+    // Tables never change; everything else does when a database is opened.
+    if (!/\.(ldb|sst)$/.test(name) || !(await link(source, target).then(() => true, () => false))) await copyFile(source, target);
   }
 }

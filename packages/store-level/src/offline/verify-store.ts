@@ -1,10 +1,10 @@
-import { copyFile, link, mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Level } from "level";
 import { toError } from "@sssn/core";
 import { GROUP_KEY } from "../keys.js";
-import { examineAll, inspectClosed } from "./offline-database.js";
+import { copyDatabase, examineAll, inspectClosed } from "./offline-database.js";
 
 /** What {@link verifyStore} found in one channel. */
 export interface ChannelReport {
@@ -72,15 +72,4 @@ export async function verifyStore(folder: string): Promise<StoreReport> {
     await rm(copy, { recursive: true, force: true });
   }
   return { sound: findings.length === 0, findings, channels };
-}
-
-async function copyDatabase(from: string, to: string): Promise<void> {
-  for (const entry of await readdir(from, { withFileTypes: true })) {
-    const { name } = entry;
-    // What a repair has moved aside lies in a folder.
-    if (name === "LOCK" || !entry.isFile()) continue;
-    const [source, target] = [join(from, name), join(to, name)];
-    // Tables never change; everything else does when a database is opened.
-    if (!/\.(ldb|sst)$/.test(name) || !(await link(source, target).then(() => true, () => false))) await copyFile(source, target);
-  }
 }
