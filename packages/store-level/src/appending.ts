@@ -1,5 +1,5 @@
 import type { ChannelMessage, MessageDraft, WriteReceipt } from "@sssn/core";
-import { COMMON_LANE, checkSameMessage, sequenceOfToken, sequenceToken, toMessage } from "@sssn/core/log-state";
+import { COMMON_LANE, checkSameMessage, randomToken, sequenceOfToken, sequenceToken, toMessage } from "@sssn/core/log-state";
 import type { Database } from "./database-folder.js";
 import type { Commit } from "./engine.js";
 import type { ChannelKeys } from "./keys.js";
@@ -35,28 +35,59 @@ export async function lookUpIds(database: Database, state: LogState, keys: Chann
   return { sequences, messages };
 }
 
+/** The log that is appended to. */
+export interface AppendContext {
+  readonly channelId: string;
+  readonly state: LogState;
+  readonly keys: ChannelKeys;
+  readonly addressed: boolean;
+  /** Tells whoever waits for new messages. */
+  readonly announce: () => void;
+}
+
 /**
  * Gives drafts their sequences and works out what to write. Synchronous, so that the order of sequences is the order of commits.
  *
  * @throws SSSNError `message_conflict`; nothing has changed then.
  */
-export function planAppend(channelId: string, state: LogState, keys: ChannelKeys, addressed: boolean, drafts: readonly MessageDraft[], known: KnownIds): { receipts: readonly WriteReceipt[]; commit: Commit | undefined } {
+export function planAppend(context: AppendContext, drafts: readonly MessageDraft[], known: KnownIds): { receipts: readonly WriteReceipt[]; commit: Commit | undefined } {
   const batch = new Map<string, ChannelMessage>();
   const fresh: ChannelMessage[] = [];
+  const next = context.state.last + 1;
+  const random = randomToken();
+  const now = context.state.steady.now();
   const receipts = drafts.map((draft): WriteReceipt => {
     const repeated = draft.id === undefined ? undefined : findRepeated(draft.id, batch, known);
     if (draft.id !== undefined && repeated) {
-      if (repeated.message) checkSameMessage(channelId, draft, repeated.message);
+      if (repeated.message) checkSameMessage(context.channelId, draft, repeated.message);
       return { id: draft.id, sequence: repeated.sequence, duplicate: true };
     }
-    const sequence = state.last + fresh.length + 1;
-    const message = toMessage(draft, draft.id ?? sequenceToken(sequence), sequence, state.steady.now());
+    const sequence = next + fresh.length;
+    const message = toMessage(draft, draft.id ?? sequenceToken(sequence, random), sequence, now);
     fresh.push(message);
     if (draft.id !== undefined) batch.set(draft.id, message);
     return { id: message.id, sequence, duplicate: false };
   });
-  return { receipts, commit: fresh.length === 0 ? undefined : commitOf(state, keys, addressed, fresh, batch) };
+  return { receipts, commit: fresh.length === 0 ? undefined : commitOf(context, fresh, batch) };
 }
+
+/** The same for drafts without ids: nothing to look up, so nothing but the work itself. This is the store's hottest path. */
+export function planNew(context: AppendContext, drafts: readonly MessageDraft[]): { receipts: readonly WriteReceipt[]; commit: Commit } {
+  const fresh: ChannelMessage[] = [];
+  const receipts: WriteReceipt[] = [];
+  let sequence = context.state.last;
+  const random = randomToken();
+  const now = context.state.steady.now();
+  for (const draft of drafts) {
+    sequence++;
+    const message = toMessage(draft, sequenceToken(sequence, random), sequence, now);
+    fresh.push(message);
+    receipts.push({ id: message.id, sequence, duplicate: false });
+  }
+  return { receipts, commit: commitOf(context, fresh, NO_IDS) };
+}
+
+const NO_IDS: ReadonlyMap<string, ChannelMessage> = new Map();
 
 function findRepeated(id: string, batch: ReadonlyMap<string, ChannelMessage>, known: KnownIds): { sequence: number; message: ChannelMessage | undefined } | undefined {
   const inBatch = batch.get(id);
@@ -65,26 +96,30 @@ function findRepeated(id: string, batch: ReadonlyMap<string, ChannelMessage>, kn
   return sequence === undefined ? undefined : { sequence, message: known.messages.get(sequence)?.message };
 }
 
-function commitOf(state: LogState, keys: ChannelKeys, addressed: boolean, fresh: readonly ChannelMessage[], givenIds: ReadonlyMap<string, ChannelMessage>): Commit {
+function commitOf({ state, keys, addressed, announce }: AppendContext, fresh: readonly ChannelMessage[], givenIds: ReadonlyMap<string, ChannelMessage>): Commit {
   const puts: [string, string][] = [];
   const sizes: number[] = [];
   for (const message of fresh) {
-    const record = encodeMessage(message, givenIds.has(message.id));
+    const isGiven = givenIds.has(message.id);
+    const record = encodeMessage(message, isGiven);
     sizes.push(record.length);
+    state.bytes += record.length;
     puts.push([keys.message(message.sequence), record]);
-    if (givenIds.has(message.id)) puts.push([keys.id(message.id), String(message.sequence)]);
+    if (isGiven) puts.push([keys.id(message.id), String(message.sequence)]);
     if (addressed) puts.push([keys.laneEntry(message.recipientId ?? COMMON_LANE, message.sequence), ""]);
   }
   state.last += fresh.length;
   state.count += fresh.length;
-  for (const size of sizes) state.bytes += size;
   return {
     puts,
-    deletes: [],
-    late: [[keys.header, () => state.header()]],
+    deletes: NO_DELETES,
+    late: state.headerEntry,
     stored: () => {
-      for (const [index, message] of fresh.entries()) state.recent.push(message, sizes[index] ?? 0);
-      state.stored = fresh.at(-1)?.sequence ?? state.stored;
+      for (let index = 0; index < fresh.length; index++) state.recent.push(fresh[index] as ChannelMessage, sizes[index] as number);
+      state.stored = (fresh[fresh.length - 1] as ChannelMessage).sequence;
     },
+    announce,
   };
 }
+
+const NO_DELETES: readonly string[] = [];

@@ -11,11 +11,14 @@ export interface Commit {
   readonly late?: readonly (readonly [key: string, value: () => string])[];
   /** Called when it is stored, before any promise resolves, in the order in which commits were made. */
   readonly stored?: () => void;
+  /** Called after that, once a group, however many of its commits name it. */
+  readonly announce?: () => void;
 }
 
 interface Waiting {
   readonly commit: Commit;
-  readonly resolve: () => void;
+  readonly result: unknown;
+  readonly resolve: (result: never) => void;
   readonly reject: (error: SSSNError) => void;
 }
 
@@ -62,6 +65,11 @@ export class Engine {
     return this.#generation;
   }
 
+  /** Whether one may go on at once, without waiting for {@link Engine.writable}: that wait is what costs where many write. */
+  get isWritable(): boolean {
+    return this.#open !== undefined && !this.#reopening && !this.#closed && !this.#damage;
+  }
+
   /** The database for whoever is going to change it: refused at once while it is being opened again, however long that takes. */
   async writable(): Promise<Database> {
     if (this.#reopening) throw this.#refusal();
@@ -103,11 +111,12 @@ export class Engine {
    * committed before it.
    *
    * @param generation in which the commit was worked out.
+   * @param result what to resolve with: one promise a commit is what many writers can afford.
    */
-  commit(generation: number, commit: Commit): Promise<void> {
-    if (this.#closed || this.#damage || generation !== this.#generation || this.#reopening) return Promise.reject(this.#refusal());
+  commit<Result>(generation: number, commit: Commit, result: Result): Promise<Result> {
+    if (generation !== this.#generation || !this.isWritable) return Promise.reject(this.#refusal());
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ commit, resolve, reject });
+      this.#waiting.push({ commit, result, resolve, reject });
       this.#writing ??= this.#writeGroups();
     });
   }
@@ -120,12 +129,17 @@ export class Engine {
       this.#waiting = [];
       try {
         await this.#write(group);
-        for (const { commit } of group) commit.stored?.();
+        const announcing = new Set<(() => void) | undefined>();
+        for (const { commit } of group) {
+          commit.stored?.();
+          announcing.add(commit.announce);
+        }
+        for (const announce of announcing) announce?.();
       } catch (thrown) {
         this.#fence(storeFailure("A write failed", this.folder, thrown), group);
         break;
       }
-      for (const { resolve } of group) resolve();
+      for (const { resolve, result } of group) resolve(result as never);
     }
     this.#writing = undefined;
   }

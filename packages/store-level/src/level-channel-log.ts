@@ -19,7 +19,7 @@ import {
   type WriteReceipt,
 } from "@sssn/core";
 import { ClaimDispatcher, ClaimLedger, checkPosition, cursorStats, groupStats } from "@sssn/core/log-state";
-import { NOTHING_KNOWN, lookUpIds, planAppend } from "./appending.js";
+import { lookUpIds, planAppend, planNew, type AppendContext } from "./appending.js";
 import type { Database } from "./database-folder.js";
 import type { Engine } from "./engine.js";
 import { rangeOf, type ChannelKeys } from "./keys.js";
@@ -39,6 +39,7 @@ export class LevelChannelLog implements ChannelLog {
   readonly #reader: MessageReader;
   readonly #listeners = new Set<() => void>();
   #state: LogState;
+  #appending: AppendContext;
   #generation: number;
   #dispatchers = new Map<string, ClaimDispatcher>();
 
@@ -56,6 +57,7 @@ export class LevelChannelLog implements ChannelLog {
     this.addressed = addressed;
     this.#reader = new MessageReader(channelId, keys);
     this.#state = state;
+    this.#appending = this.#appendingTo(state);
     this.#generation = generation;
     engine.onReopen(() => this.#reload());
   }
@@ -63,33 +65,36 @@ export class LevelChannelLog implements ChannelLog {
   /** After a failed write only the database knows what is there. */
   async #reload(): Promise<void> {
     this.#state = await LogState.load(this.#engine.reopened, this.#keys, this.channelId, this.#clock);
+    this.#appending = this.#appendingTo(this.#state);
     this.#generation = this.#engine.generation;
     this.#dispatchers = new Map();
     this.#changed();
   }
 
-  async append(drafts: readonly MessageDraft[]): Promise<readonly WriteReceipt[]> {
+  #appendingTo(state: LogState): AppendContext {
+    return { channelId: this.channelId, state, keys: this.#keys, addressed: this.addressed, announce: () => this.#changed() };
+  }
+
+  append(drafts: readonly MessageDraft[]): Promise<readonly WriteReceipt[]> {
+    if (drafts.some(({ id }) => id !== undefined)) return this.#appendWithIds(drafts, drafts.flatMap(({ id }) => id ?? []));
+    // Without an async function around it: at this place a promise costs as much as the message.
+    return this.#engine.isWritable ? this.#appendNew(drafts) : this.#engine.writable().then(() => this.#appendNew(drafts));
+  }
+
+  #appendNew(drafts: readonly MessageDraft[]): Promise<readonly WriteReceipt[]> {
+    const { receipts, commit } = planNew(this.#appending, drafts);
+    return this.#engine.commit(this.#generation, commit, receipts);
+  }
+
+  async #appendWithIds(drafts: readonly MessageDraft[], ids: readonly string[]): Promise<readonly WriteReceipt[]> {
     const database = await this.#engine.writable();
-    const ids = drafts.flatMap(({ id }) => id ?? []);
-    if (ids.length === 0) return this.#appendNew(drafts);
     return this.#reserving(ids, async () => {
-      const [state, generation] = [this.#state, this.#generation];
-      const known = await lookUpIds(database, state, this.#keys, this.#reader, ids);
-      const plan = planAppend(this.channelId, state, this.#keys, this.addressed, drafts, known);
-      if (plan.commit) await this.#commitAppend(generation, plan.commit);
-      return plan.receipts;
+      // What is looked up in one generation must not be planned in the next.
+      const [appending, generation] = [this.#appending, this.#generation];
+      const known = await lookUpIds(database, appending.state, this.#keys, this.#reader, ids);
+      const { receipts, commit } = planAppend(appending, drafts, known);
+      return commit ? this.#engine.commit(generation, commit, receipts) : receipts;
     });
-  }
-
-  async #appendNew(drafts: readonly MessageDraft[]): Promise<readonly WriteReceipt[]> {
-    const { receipts, commit } = planAppend(this.channelId, this.#state, this.#keys, this.addressed, drafts, NOTHING_KNOWN);
-    if (commit) await this.#commitAppend(this.#generation, commit);
-    return receipts;
-  }
-
-  async #commitAppend(generation: number, commit: Parameters<Engine["commit"]>[1]): Promise<void> {
-    await this.#engine.commit(generation, commit);
-    this.#changed();
   }
 
   /** Two writes of one id go one after the other; all ids are taken at once, so that nobody waits in a circle. */
@@ -160,18 +165,18 @@ export class LevelChannelLog implements ChannelLog {
     const moved = rewind ? sequence : Math.max(current ?? 0, sequence);
     state.cursors.set(entry, moved);
     const puts: [string, string][] = moved === current ? [] : [[entry, String(moved)]];
-    await this.#engine.commit(generation, { puts, deletes: [] });
+    await this.#engine.commit(generation, { puts, deletes: [] }, undefined);
     return moved;
   }
 
   async claim(request: ClaimRequest): Promise<ClaimPage> {
-    await this.#engine.writable();
+    if (!this.#engine.isWritable) await this.#engine.writable();
     if (request.audience !== undefined) this.#assertAddressed();
     return this.#dispatcher(request.group).claim(request);
   }
 
   async settle(group: string, readerId: string, settlements: readonly Settlement[]): Promise<readonly SettleResult[]> {
-    await this.#engine.writable();
+    if (!this.#engine.isWritable) await this.#engine.writable();
     const ledger = this.#ledger(group);
     ledger.refresh();
     const results = settlements.map((settlement) => ledger.settle(readerId, settlement));
@@ -205,7 +210,7 @@ export class LevelChannelLog implements ChannelLog {
   async evict(policy: RetentionPolicy): Promise<number> {
     const database = await this.#engine.writable();
     const now = this.#clock.now();
-    await this.#engine.commit(this.#generation, await planForgetting(database, this.#keys, now));
+    await this.#engine.commit(this.#generation, await planForgetting(database, this.#keys, now), undefined);
     let removed = 0;
     for (let from = 1; from < Infinity; ) {
       const [state, generation] = [this.#state, this.#generation];
@@ -213,7 +218,7 @@ export class LevelChannelLog implements ChannelLog {
       from = next;
       if (victims.length === 0) continue;
       const plan = planRemoval(state, this.#keys, this.addressed, victims, now);
-      await this.#engine.commit(generation, plan.commit);
+      await this.#engine.commit(generation, plan.commit, undefined);
       removed += plan.removed;
     }
     return removed;
@@ -225,7 +230,7 @@ export class LevelChannelLog implements ChannelLog {
     const known = await lookUpIds(database, state, this.#keys, this.#reader, ids);
     const victims = [...new Set(known.sequences.values())].flatMap((sequence) => known.messages.get(sequence) ?? []);
     const plan = planRemoval(state, this.#keys, this.addressed, victims, this.#clock.now());
-    await this.#engine.commit(generation, plan.commit);
+    await this.#engine.commit(generation, plan.commit, undefined);
     return plan.removed;
   }
 
@@ -302,7 +307,7 @@ export class LevelChannelLog implements ChannelLog {
     const puts: [string, string][] = [];
     const deletes: string[] = [];
     ledgerWrites(this.#keys, group, ledger, puts, deletes);
-    return this.#engine.commit(this.#generationOf(ledger), { puts, deletes });
+    return this.#engine.commit(this.#generationOf(ledger), { puts, deletes }, undefined);
   }
 
   /** A ledger from before a re-open has nothing to say any more. */

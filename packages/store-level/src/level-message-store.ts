@@ -91,7 +91,7 @@ export class LevelMessageStore implements MessageStore {
     const entries = await database.values(CHANNELS).all();
     const number = Math.max(0, ...entries.map((entry) => (JSON.parse(entry) as ChannelEntry).number)) + 1;
     const entry: ChannelEntry = { number, addressed: wanted ?? false };
-    await this.#engine.commit(this.#engine.generation, { puts: [[channelKey(channelId), JSON.stringify(entry)]], deletes: [] });
+    await this.#engine.commit(this.#engine.generation, { puts: [[channelKey(channelId), JSON.stringify(entry)]], deletes: [] }, undefined);
     return entry;
   }
 

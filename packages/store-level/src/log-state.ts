@@ -1,6 +1,7 @@
 import { SteadyClock, type Clock } from "@sssn/core";
 import { ClaimLedger, IntervalSet, type ClaimRecord, type Interval } from "@sssn/core/log-state";
 import type { Database } from "./database-folder.js";
+import type { Commit } from "./engine.js";
 import { corrupted, decodeMessage } from "./records.js";
 import { rangeOf, parseSortable, type ChannelKeys } from "./keys.js";
 import { RecentMessages } from "./recent-messages.js";
@@ -22,6 +23,8 @@ export class LogState {
   readonly cursors = new Map<string, number>();
   /** Ids of writes under way. */
   readonly writing = new Map<string, Promise<unknown>>();
+  /** Writes the header once a group, as it is by then. */
+  readonly headerEntry: NonNullable<Commit["late"]>;
   /** The last sequence given out. */
   last: number;
   /** The last sequence that is stored: what readers see. */
@@ -29,7 +32,8 @@ export class LogState {
   count: number;
   bytes: number;
 
-  private constructor(steady: SteadyClock, header: Header, removed: IntervalSet, ledgers: Map<string, ClaimLedger>) {
+  private constructor(headerKey: string, steady: SteadyClock, header: Header, removed: IntervalSet, ledgers: Map<string, ClaimLedger>) {
+    this.headerEntry = [[headerKey, () => this.#header()]];
     this.steady = steady;
     this.removed = removed;
     this.ledgers = ledgers;
@@ -45,14 +49,14 @@ export class LogState {
     const removed = new IntervalSet(await readIntervals(database, keys.removed));
     await checkTail(database, keys, channelId, header.last, removed);
     const steady = new SteadyClock(clock);
-    return new LogState(steady, header, removed, await loadLedgers(database, keys, steady, removed));
+    return new LogState(keys.header, steady, header, removed, await loadLedgers(database, keys, steady, removed));
   }
 
   get first(): number {
     return this.removed.nextAbsent(1);
   }
 
-  header(): string {
+  #header(): string {
     return JSON.stringify({ last: this.last, count: this.count, bytes: this.bytes } satisfies Header);
   }
 }

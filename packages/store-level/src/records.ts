@@ -1,4 +1,4 @@
-import CRC32 from "crc-32";
+import { crc32 } from "node:zlib";
 import { SSSNError, deepFreeze, NO_METADATA, type ChannelMessage, type JsonValue } from "@sssn/core";
 
 const CHECKSUM_DIGITS = 8;
@@ -46,7 +46,7 @@ export function decodeMessage(channelId: string, sequence: number, record: strin
 }
 
 function checksum(json: string, sequence: number): string {
-  return (CRC32.str(json, sequence | 0) >>> 0).toString(16).padStart(CHECKSUM_DIGITS, "0");
+  return crc32(json, sequence >>> 0).toString(16).padStart(CHECKSUM_DIGITS, "0");
 }
 
 /** Something that was stored can't be read back. */

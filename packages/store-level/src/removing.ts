@@ -76,7 +76,7 @@ export function planRemoval(state: LogState, keys: ChannelKeys, addressed: boole
   }
   if (removed > 0) state.recent.clear();
   for (const [name, ledger] of state.ledgers) ledgerWrites(keys, name, ledger, puts, deletes);
-  return { removed, commit: { puts, deletes, late: [[keys.header, () => state.header()]] } };
+  return { removed, commit: { puts, deletes, late: state.headerEntry } };
 }
 
 /** A repeated write soon after the removal must still be known as one. */

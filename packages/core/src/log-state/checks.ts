@@ -45,16 +45,11 @@ export function checkSameMessage(channelId: string, draft: MessageDraft, stored:
 
 /** Makes the stored message of a draft. */
 export function toMessage(draft: MessageDraft, id: string, sequence: number, steadyNow: number): ChannelMessage {
-  return Object.freeze({
-    id,
-    sequence,
-    timestamp: draft.timestamp,
-    senderId: draft.senderId,
-    content: draft.content,
-    metadata: draft.metadata,
-    ...(draft.correlationId === undefined ? {} : { correlationId: draft.correlationId }),
-    ...(draft.replyTo === undefined ? {} : { replyTo: draft.replyTo }),
-    ...(draft.recipientId === undefined ? {} : { recipientId: draft.recipientId }),
-    ...(draft.delayMs === undefined || draft.delayMs === 0 ? {} : { availableAt: steadyNow + draft.delayMs }),
-  });
+  const { timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, delayMs } = draft;
+  const message: { -readonly [Field in keyof ChannelMessage]: ChannelMessage[Field] } = { id, sequence, timestamp, senderId, content, metadata };
+  if (correlationId !== undefined) message.correlationId = correlationId;
+  if (replyTo !== undefined) message.replyTo = replyTo;
+  if (recipientId !== undefined) message.recipientId = recipientId;
+  if (delayMs !== undefined && delayMs !== 0) message.availableAt = steadyNow + delayMs;
+  return Object.freeze(message);
 }

@@ -17,8 +17,8 @@ export function randomToken(): string {
 }
 
 /** A unique token that says which sequence it belongs to, so that a log finds the message without an index. */
-export function sequenceToken(sequence: number): string {
-  return `${sequence.toString(36)}-${randomToken()}`;
+export function sequenceToken(sequence: number, random: string = randomToken()): string {
+  return `${sequence.toString(36)}-${random}`;
 }
 
 const SEQUENCE_TOKEN = /^([0-9a-z]{1,11})-[0-9a-f]{20}$/;
