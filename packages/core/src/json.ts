@@ -113,8 +113,9 @@ function isForeignPlainObject(prototype: unknown): boolean {
 /** Freezes a value that came from `JSON.parse`, in place and all the way down. */
 export function deepFreeze<Value>(value: Value): Value {
   if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
-  if (Array.isArray(value)) for (const member of value) deepFreeze(member);
-  else for (const key of Object.keys(value)) deepFreeze((value as Record<string, unknown>)[key]);
+  for (const member of Array.isArray(value) ? (value as unknown[]) : Object.values(value)) {
+    if (typeof member === "object" && member !== null) deepFreeze(member);
+  }
   return Object.freeze(value);
 }
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ClaimLedger, IntervalSet, sequenceOfToken, sequenceToken } from "../src/log-state/index.js";
+import { ClaimLedger, IntervalSet, sequenceOfToken, sequenceToken, type ClaimBatch } from "../src/log-state/index.js";
 import { PriorityQueue, type Queued } from "../src/log-state/priority-queue.js";
 
 describe("IntervalSet", () => {
@@ -47,23 +47,54 @@ describe("PriorityQueue", () => {
 });
 
 describe("ClaimLedger", () => {
-  it("keeps a million settled messages as one interval and no record [W04, W08]", () => {
+  it("keeps a million settled messages as one interval and nothing else [W04, W08]", () => {
     const ledger = new ClaimLedger(() => 0);
+    let settled = new Map<number, number | undefined>();
     for (let sequence = 1; sequence <= 1_000_000; sequence++) {
-      const { receipt } = ledger.grant(sequence, "", "w", 1_000);
-      ledger.settle("w", { receipt: receipt ?? "", action: "acknowledge" });
-      if (sequence % 1_000 === 0) ledger.takeChanges();
+      const { receipt } = ledger.grant(sequence, "", ledger.openBatch("w", 1_000));
+      ledger.settle("w", { receipt, action: "acknowledge" });
+      if (sequence % 1_000 === 0) settled = new Map([...settled, ...ledger.takeChanges().settled]);
     }
-    expect(ledger.snapshot()).toEqual({ settled: [{ start: 1, end: 1_000_000 }], records: [] });
+    expect([...settled].filter(([, end]) => end !== undefined)).toEqual([[1, 1_000_000]]);
+    expect(ledger.stats("g", 1, 1_000_000)).toMatchObject({ ready: 0, claimed: 0, delayed: 0, dead: 0 });
   });
 
   it("changes as little as was done: one settlement is one key gone and one written [W08]", () => {
-    const ledger = new ClaimLedger(() => 0, [{ start: 1, end: 500_000 }]);
-    const { receipt } = ledger.grant(500_001, "", "w", 1_000);
+    const ledger = new ClaimLedger(() => 0, { settled: [{ start: 1, end: 500_000 }] });
+    const { receipt } = ledger.grant(500_001, "", ledger.openBatch("w", 1_000));
     ledger.takeChanges();
-    ledger.settle("w", { receipt: receipt ?? "", action: "acknowledge" });
-    const { records, settled } = ledger.takeChanges();
-    expect([[...records], [...settled]]).toEqual([[[500_001, undefined]], [[1, 500_001]]]);
+    ledger.settle("w", { receipt, action: "acknowledge" });
+    const { records, batches, settled } = ledger.takeChanges();
+    expect([[...records], [...batches], [...settled]]).toEqual([[], [[1, undefined]], [[1, 500_001]]]);
+  });
+
+  it("writes what one call claims as one entry, which is gone with the last of its claims", () => {
+    const ledger = new ClaimLedger(() => 0);
+    const batch = ledger.openBatch("w", 1_000);
+    const receipts = [1, 2, 3].map((sequence) => ledger.grant(sequence, "", batch).receipt);
+    const { records, batches } = ledger.takeChanges();
+    expect([records.size, batches.get(1)?.claims.map(({ sequence }) => sequence)]).toEqual([0, [1, 2, 3]]);
+    ledger.settle("w", { receipt: receipts[0] ?? "", action: "acknowledge" });
+    ledger.settle("w", { receipt: receipts[1] ?? "", action: "release", delayMs: 0 });
+    const some = ledger.takeChanges();
+    expect([[...some.records.keys()], [...some.batches]]).toEqual([[2], []]);
+    ledger.settle("w", { receipt: receipts[2] ?? "", action: "acknowledge" });
+    expect([...ledger.takeChanges().batches]).toEqual([[1, undefined]]);
+  });
+
+  it("believes a later batch, and what is stored by itself, more than an earlier batch", () => {
+    const claims = [1, 2, 3].map((sequence) => ({ sequence, lane: "", deliveries: 1 }));
+    const stored = (number: number, readerId: string, of: typeof claims): ClaimBatch => ({ number, readerId, leaseMs: 1_000, expiresAt: 1_000, token: "0".repeat(20), claims: of });
+    const ledger = new ClaimLedger(() => 0, {
+      settled: [{ start: 3, end: 3 }],
+      records: [{ sequence: 2, lane: "", deliveries: 1, state: "returned" }],
+      batches: [stored(1, "early", claims), stored(2, "late", claims.slice(0, 1))],
+    });
+    expect(ledger.stats("g", 1, 3)).toMatchObject({ ready: 1, claimed: 1 });
+    expect(ledger.settle("late", { receipt: sequenceToken(1, "0".repeat(20)), action: "acknowledge" }).status).toBe("acknowledged");
+    // The early batch has nothing left, the late one has just ended.
+    expect(ledger.takeChanges().batches).toEqual(new Map([[1, undefined], [2, undefined]]));
+    expect(ledger.openBatch("next", 1_000).number).toBe(3);
   });
 });
 

@@ -14,7 +14,8 @@
  *     <number>c<owner>!<name>          a cursor
  *     <number>g<group>!                a group exists
  *     <number>g<group>!s<sequence>     settled from this sequence up to the one in the value
- *     <number>g<group>!u<sequence>     unfinished: a claim, a delay, something that came back, a dead letter
+ *     <number>g<group>!u<sequence>     unfinished: a claim that was extended, a delay, something that came back, a dead letter
+ *     <number>g<group>!b<number>       what one call has claimed, while any of it is live and not stored by itself
  */
 export const FORMAT_KEY = "!format";
 export const FORMAT_VERSION = "1";

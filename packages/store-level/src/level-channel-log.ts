@@ -275,7 +275,7 @@ export class LevelChannelLog implements ChannelLog {
   #ledger(name: string): ClaimLedger {
     const { ledgers, steady, removed } = this.#state;
     let ledger = ledgers.get(name);
-    if (!ledger) ledgers.set(name, (ledger = new ClaimLedger(() => steady.now(), removed)));
+    if (!ledger) ledgers.set(name, (ledger = new ClaimLedger(() => steady.now(), { settled: removed })));
     return ledger;
   }
 

@@ -1,9 +1,10 @@
 import { SteadyClock, type Clock } from "@sssn/core";
-import { ClaimLedger, IntervalSet, type ClaimRecord, type Interval } from "@sssn/core/log-state";
+import { ClaimLedger, IntervalSet, type ClaimBatch, type ClaimRecord, type Interval } from "@sssn/core/log-state";
 import type { Database } from "./database-folder.js";
 import type { Commit } from "./engine.js";
 import { corrupted, decodeMessage } from "./records.js";
 import { rangeOf, parseSortable, type ChannelKeys } from "./keys.js";
+import { decodeBatch } from "./ledger-writes.js";
 import { RecentMessages } from "./recent-messages.js";
 
 /** What a header holds. */
@@ -82,23 +83,33 @@ export async function readIntervals(database: Database, prefix: string): Promise
   return entries.map(([key, end]) => ({ start: parseSortable(key.slice(prefix.length)), end: Number(end) }));
 }
 
-/** Everything that the groups of a channel keep: that a group is there, what is settled, and what is unfinished. */
-export async function* groupEntries(database: Database, keys: ChannelKeys): AsyncGenerator<{ readonly key: string; readonly group: string; readonly settled?: Interval; readonly record?: string }> {
-  for await (const [key, value] of database.iterator(rangeOf(keys.groups))) {
-    const [group = "", entry = ""] = key.slice(keys.groups.length).split("!");
-    if (entry.startsWith("s")) yield { key, group, settled: { start: parseSortable(entry.slice(1)), end: Number(value) } };
-    else if (entry.startsWith("u")) yield { key, group, record: value };
-    else yield { key, group };
-  }
+/** One thing that a group of a channel keeps, decoded; neither: it only says that the group is there. */
+interface GroupEntry {
+  readonly key: string;
+  readonly group: string;
+  readonly settled?: Interval;
+  readonly record?: ClaimRecord;
+  readonly batch?: ClaimBatch;
+}
+
+/** @throws SyntaxError when the entry can't be read. */
+export function decodeGroupEntry(keys: ChannelKeys, key: string, value: string): GroupEntry {
+  const [group = "", entry = ""] = key.slice(keys.groups.length).split("!");
+  if (entry.startsWith("s")) return { key, group, settled: { start: parseSortable(entry.slice(1)), end: Number(value) } };
+  if (entry.startsWith("u")) return { key, group, record: JSON.parse(value) as ClaimRecord };
+  if (entry.startsWith("b")) return { key, group, batch: decodeBatch(entry, value) };
+  return { key, group };
 }
 
 async function loadLedgers(database: Database, keys: ChannelKeys, steady: SteadyClock, removed: IntervalSet): Promise<Map<string, ClaimLedger>> {
-  const found = new Map<string, { settled: Interval[]; records: ClaimRecord[] }>();
-  for await (const { group: name, settled, record } of groupEntries(database, keys)) {
+  const found = new Map<string, { settled: Interval[]; records: ClaimRecord[]; batches: ClaimBatch[] }>();
+  for await (const [key, value] of database.iterator(rangeOf(keys.groups))) {
+    const { group: name, settled, record, batch } = decodeGroupEntry(keys, key, value);
     let group = found.get(name);
-    if (!group) found.set(name, (group = { settled: [], records: [] }));
+    if (!group) found.set(name, (group = { settled: [...removed], records: [], batches: [] }));
     if (settled) group.settled.push(settled);
-    if (record !== undefined) group.records.push(JSON.parse(record) as ClaimRecord);
+    if (record) group.records.push(record);
+    if (batch) group.batches.push(batch);
   }
-  return new Map([...found].map(([name, { settled, records }]) => [name, new ClaimLedger(() => steady.now(), [...removed, ...settled], records)]));
+  return new Map([...found].map(([name, stored]) => [name, new ClaimLedger(() => steady.now(), stored)]));
 }

@@ -29,20 +29,13 @@ export function encodeMessage(message: ChannelMessage, givenId: boolean): string
 export function decodeMessage(channelId: string, sequence: number, record: string): StoredMessage {
   const json = record.slice(CHECKSUM_DIGITS);
   if (checksum(json, sequence) !== record.slice(0, CHECKSUM_DIGITS)) throw corrupted(channelId, sequence, "its checksum does not fit its content");
-  const [id, timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, availableAt, givenId] = deepFreeze(JSON.parse(json) as Fields);
-  const message = Object.freeze({
-    id,
-    sequence,
-    timestamp,
-    senderId,
-    content,
-    metadata: metadata === 0 ? NO_METADATA : metadata,
-    ...(correlationId === 0 ? {} : { correlationId }),
-    ...(replyTo === 0 ? {} : { replyTo }),
-    ...(recipientId === 0 ? {} : { recipientId }),
-    ...(availableAt === 0 ? {} : { availableAt }),
-  });
-  return { message, givenId: givenId === 1, bytes: record.length };
+  const [id, timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, availableAt, givenId] = JSON.parse(json) as Fields;
+  const message: { -readonly [Field in keyof ChannelMessage]: ChannelMessage[Field] } = { id, sequence, timestamp, senderId, content: deepFreeze(content), metadata: metadata === 0 ? NO_METADATA : deepFreeze(metadata) };
+  if (correlationId !== 0) message.correlationId = correlationId;
+  if (replyTo !== 0) message.replyTo = replyTo;
+  if (recipientId !== 0) message.recipientId = recipientId;
+  if (availableAt !== 0) message.availableAt = availableAt;
+  return { message: Object.freeze(message), givenId: givenId === 1, bytes: record.length };
 }
 
 function checksum(json: string, sequence: number): string {

@@ -1,6 +1,7 @@
 import type { ChannelMessage } from "../message.js";
 import type { ClaimPage, ClaimRequest, ClaimedMessage } from "../ports/message-store.js";
-import type { ClaimLedger, ClaimRecord } from "./claim-ledger.js";
+import type { LiveBatch } from "./claim-batches.js";
+import type { ClaimLedger, Grant } from "./claim-ledger.js";
 
 /** Messages that a lane looks ahead, so that claiming one at a time does not read the log one at a time. */
 const LOOK_AHEAD = 256;
@@ -41,18 +42,23 @@ export class ClaimDispatcher {
 
   async claim({ readerId, limit, leaseMs, audience }: ClaimRequest): Promise<ClaimPage> {
     const lanes = (audience === undefined ? [COMMON_LANE] : [COMMON_LANE, audience]).map((key) => this.#lane(key));
-    const granted: { readonly record: ClaimRecord; readonly message: ChannelMessage | undefined }[] = [];
+    const granted: { readonly grant: Grant; readonly message: ChannelMessage | undefined }[] = [];
+    let batch: LiveBatch | undefined;
     while (granted.length < limit) {
-      this.#ledger.refresh();
       const short = lanes.filter((lane) => this.#isShort(lane));
       if (short.length > 0) {
         await Promise.all(short.map((lane) => this.#fetch(lane)));
+        // Leases run from the moment in which they are given.
+        batch = undefined;
         continue;
       }
+      if (!batch) this.#ledger.refresh();
       const next = this.#takeLowest(lanes);
       if (!next) break;
-      granted.push({ record: this.#ledger.grant(next.sequence, next.lane, readerId, leaseMs), message: next.message });
+      batch ??= this.#ledger.openBatch(readerId, leaseMs);
+      granted.push({ grant: this.#ledger.grant(next.sequence, next.lane, batch), message: next.message });
     }
+    for (const lane of lanes) this.#fetchAhead(lane);
     if (granted.length > 0) await this.#source.persist();
     return this.#page(await this.#load(granted));
   }
@@ -63,12 +69,10 @@ export class ClaimDispatcher {
   }
 
   /** Messages that came back are not held in memory: they are read again. */
-  async #load(granted: readonly { readonly record: ClaimRecord; readonly message: ChannelMessage | undefined }[]): Promise<ClaimedMessage[]> {
-    const missing = granted.flatMap(({ record, message }) => (message ? [] : [record.sequence]));
+  async #load(granted: readonly { readonly grant: Grant; readonly message: ChannelMessage | undefined }[]): Promise<ClaimedMessage[]> {
+    const missing = granted.flatMap(({ grant, message }) => (message ? [] : [grant.sequence]));
     const loaded = missing.length > 0 ? await this.#source.load(missing) : new Map<number, ChannelMessage>();
-    return granted.flatMap(({ record, message = loaded.get(record.sequence) }) =>
-      message ? [{ message, receipt: record.receipt ?? "", deliveries: record.deliveries, expiresAt: record.expiresAt ?? 0 }] : [],
-    );
+    return granted.flatMap(({ grant: { sequence, receipt, deliveries, expiresAt }, message = loaded.get(sequence) }) => (message ? [{ message, receipt, deliveries, expiresAt }] : []));
   }
 
   #lane(key: string): Lane {
@@ -80,6 +84,13 @@ export class ClaimDispatcher {
   #isShort(lane: Lane): boolean {
     while (lane.ahead[0] && this.#ledger.isTaken(lane.ahead[0].sequence)) lane.ahead.shift();
     return lane.ahead.length === 0 && lane.fetched < this.#source.last();
+  }
+
+  /** Reads on while the claims are being stored, so that the next call need not wait for it. */
+  #fetchAhead(lane: Lane): void {
+    if (lane.ahead.length >= LOOK_AHEAD / 2 || lane.fetched >= this.#source.last()) return;
+    // Whoever claims next meets the same error, and reports it.
+    this.#fetch(lane).catch(() => {});
   }
 
   #fetch(lane: Lane): Promise<void> {

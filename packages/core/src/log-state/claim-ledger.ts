@@ -1,4 +1,6 @@
 import type { Backoff, GroupStats, SettleResult, Settlement } from "../ports/message-store.js";
+import { BoundedMemory } from "./bounded-memory.js";
+import { ClaimBatches, type ClaimBatch, type LiveBatch } from "./claim-batches.js";
 import { IntervalSet, type Interval } from "./interval-set.js";
 import { PriorityQueue, type Queued } from "./priority-queue.js";
 import { sequenceOfToken, sequenceToken } from "./random.js";
@@ -23,14 +25,32 @@ export interface ClaimRecord {
   readonly reason?: string;
 }
 
+/** What a reader is told of a claim, as it was when it was given. */
+export interface Grant {
+  readonly sequence: number;
+  readonly receipt: string;
+  readonly deliveries: number;
+  readonly expiresAt: number;
+}
+
 /** What a store has to write to keep a group: `undefined` means that the entry is gone. */
 export interface LedgerChanges {
   readonly records: ReadonlyMap<number, ClaimRecord | undefined>;
+  /** Claims that were made together, by the batch's number. */
+  readonly batches: ReadonlyMap<number, ClaimBatch | undefined>;
   /** Settled ranges by their start. */
   readonly settled: ReadonlyMap<number, number | undefined>;
 }
 
-type Entry = { -readonly [Key in keyof ClaimRecord]: ClaimRecord[Key] } & Queued;
+/** What a store has kept of a group. */
+export interface StoredLedger {
+  /** Ranges that need no work: settled, or removed. */
+  readonly settled?: Iterable<Interval>;
+  readonly records?: Iterable<ClaimRecord>;
+  readonly batches?: readonly ClaimBatch[];
+}
+
+type Entry = { -readonly [Key in keyof ClaimRecord]: ClaimRecord[Key] } & Queued & { batch?: LiveBatch };
 
 /**
  * The claims of one group: who holds what until when, what came back, what waits, what is settled. Pure state without I/O and
@@ -44,20 +64,34 @@ export class ClaimLedger {
   readonly #delayed = new PriorityQueue<Entry>((entry) => entry.availableAt ?? 0);
   readonly #returned = new Map<string, PriorityQueue<Entry>>();
   readonly #dead = new Set<number>();
-  readonly #remembered = new Map<string, { readonly readerId: string; readonly status: SettleResult["status"] }>();
+  readonly #remembered = new BoundedMemory<{ readonly readerId: string; readonly status: SettleResult["status"] }>(REMEMBERED_RECEIPTS);
+  readonly #batches = new ClaimBatches();
   #changedRecords = new Map<number, ClaimRecord | undefined>();
   #changedSettled = new Map<number, number | undefined>();
 
-  /** @param now steady time in ms since the epoch. @param settled ranges that need no work: settled or removed before. */
-  constructor(now: () => number, settled: Iterable<Interval> = [], records: Iterable<ClaimRecord> = []) {
+  /** @param now steady time in ms since the epoch. */
+  constructor(now: () => number, { settled = [], records = [], batches = [] }: StoredLedger = {}) {
     this.#now = now;
     this.#settled = new IntervalSet(settled);
     for (const record of records) this.#restore(record);
+    for (const batch of [...batches].sort((left, right) => right.number - left.number)) this.#restoreBatch(batch);
+  }
+
+  /** What is stored by itself, and what a later batch says, is newer than what a batch says. */
+  #restoreBatch(stored: ClaimBatch): void {
+    const batch = this.#batches.restore(stored);
+    for (const { sequence, lane, deliveries } of stored.claims) {
+      if (this.isTaken(sequence)) continue;
+      const { readerId, leaseMs, expiresAt, token } = stored;
+      this.#restore({ sequence, lane, deliveries, state: "leased", readerId, leaseMs, expiresAt, receipt: sequenceToken(sequence, token) }, batch);
+      batch.live++;
+    }
+    this.#batches.settleRestored(batch);
   }
 
   /** A lease or a delay never outlives its own length after a restart, whatever the wall clock did meanwhile. */
-  #restore(record: ClaimRecord): void {
-    const entry: Entry = { ...record, place: -1 };
+  #restore(record: ClaimRecord, batch?: LiveBatch): void {
+    const entry: Entry = { ...record, place: -1, ...(batch ? { batch } : {}) };
     this.#entries.set(entry.sequence, entry);
     if (entry.state === "leased") {
       entry.expiresAt = Math.min(entry.expiresAt ?? 0, this.#now() + (entry.leaseMs ?? 0));
@@ -120,20 +154,29 @@ export class ClaimLedger {
     this.#delayed.push(entry);
   }
 
-  /** Leases a message to a reader: one that came back, or one that was never handed out. */
-  grant(sequence: number, lane: string, readerId: string, leaseMs: number): ClaimRecord {
-    const entry: Entry = this.#entries.get(sequence) ?? { sequence, lane, deliveries: 0, state: "returned", place: -1 };
-    this.#returned.get(entry.lane)?.delete(entry);
-    this.#entries.set(sequence, entry);
+  /** Begins a batch of claims for one reader, whose leases end together. */
+  openBatch(readerId: string, leaseMs: number): LiveBatch {
+    return this.#batches.open(readerId, leaseMs, this.#now() + leaseMs);
+  }
+
+  /** Leases a message: one that came back, or one that was never handed out. */
+  grant(sequence: number, lane: string, batch: LiveBatch): Grant {
+    const known = this.#entries.get(sequence);
+    const entry: Entry = known ?? { sequence, lane, deliveries: 0, state: "returned", place: -1 };
+    if (known) {
+      this.#returned.get(known.lane)?.delete(known);
+      this.#changedRecords.set(sequence, undefined);
+    } else this.#entries.set(sequence, entry);
     entry.state = "leased";
     entry.deliveries += 1;
-    entry.readerId = readerId;
-    entry.receipt = sequenceToken(sequence);
-    entry.leaseMs = leaseMs;
-    entry.expiresAt = this.#now() + leaseMs;
+    entry.readerId = batch.readerId;
+    const receipt = (entry.receipt = sequenceToken(sequence, batch.token));
+    entry.leaseMs = batch.leaseMs;
+    entry.expiresAt = batch.expiresAt;
+    entry.batch = batch;
+    this.#batches.join(batch, { sequence, lane: entry.lane, deliveries: entry.deliveries });
     this.#leased.push(entry);
-    this.#changed(entry);
-    return { ...entry };
+    return { sequence, receipt, deliveries: entry.deliveries, expiresAt: batch.expiresAt };
   }
 
   /** Settles one claim, if it is still held by this reader under this receipt. */
@@ -155,7 +198,7 @@ export class ClaimLedger {
     switch (settlement.action) {
       case "acknowledge":
         this.#remember(entry, "acknowledged");
-        this.#finish(entry.sequence);
+        this.#finish(entry);
         return { receipt, status: "acknowledged" };
       case "release":
         this.#remember(entry, "released");
@@ -189,8 +232,7 @@ export class ClaimLedger {
       this.#delayed.delete(entry);
       this.#returned.get(entry.lane)?.delete(entry);
       this.#dead.delete(sequence);
-      this.#entries.delete(sequence);
-      this.#changedRecords.set(sequence, undefined);
+      this.#forget(entry);
     }
     this.#addSettled(start, end);
   }
@@ -214,15 +256,10 @@ export class ClaimLedger {
 
   /** What has changed since the last call; the store writes it in the same batch as whatever caused it. */
   takeChanges(): LedgerChanges {
-    const changes = { records: this.#changedRecords, settled: this.#changedSettled };
+    const changes = { records: this.#changedRecords, batches: this.#batches.takeChanges(), settled: this.#changedSettled };
     this.#changedRecords = new Map();
     this.#changedSettled = new Map();
     return changes;
-  }
-
-  /** Everything that a store would have to write to keep this group from nothing. */
-  snapshot(): { readonly settled: readonly Interval[]; readonly records: readonly ClaimRecord[] } {
-    return { settled: [...this.#settled], records: [...this.#entries.values()].filter(isStored).map((entry) => ({ ...entry })) };
   }
 
   /** Counts over the kept sequences `first` to `last`; deferred messages that nobody has met yet count as ready. */
@@ -257,10 +294,15 @@ export class ClaimLedger {
     queue.push(entry);
   }
 
-  #finish(sequence: number): void {
-    this.#entries.delete(sequence);
-    this.#changedRecords.set(sequence, undefined);
-    this.#addSettled(sequence);
+  #finish(entry: Entry): void {
+    this.#forget(entry);
+    this.#addSettled(entry.sequence);
+  }
+
+  #forget(entry: Entry): void {
+    this.#entries.delete(entry.sequence);
+    if (entry.batch) this.#batches.leave(entry.batch);
+    else this.#changedRecords.set(entry.sequence, undefined);
   }
 
   #addSettled(start: number, end: number = start): void {
@@ -269,7 +311,10 @@ export class ClaimLedger {
     this.#changedSettled.set(merged.start, merged.end);
   }
 
+  /** From here on the claim is stored by itself. */
   #changed(entry: Entry): void {
+    if (entry.batch) this.#batches.leave(entry.batch);
+    delete entry.batch;
     const { place: _place, ...record } = entry;
     this.#changedRecords.set(entry.sequence, record);
   }
@@ -282,13 +327,7 @@ export class ClaimLedger {
   #remember(entry: Entry, status: SettleResult["status"]): void {
     if (entry.receipt === undefined || entry.readerId === undefined) return;
     this.#remembered.set(entry.receipt, { readerId: entry.readerId, status });
-    if (this.#remembered.size > REMEMBERED_RECEIPTS) this.#remembered.delete(this.#remembered.keys().next().value as string);
   }
-}
-
-/** A message that only waits for the delay it was written with has nothing of its own to store. */
-function isStored(record: ClaimRecord): boolean {
-  return record.deliveries > 0 || record.state !== "delayed";
 }
 
 function restMs(delay: number | Backoff, deliveries: number): number {

@@ -255,7 +255,7 @@ export class MemoryChannelLog implements ChannelLog {
   #group(name: string): Group {
     let group = this.#groups.get(name);
     if (group) return group;
-    const ledger = new ClaimLedger(() => this.#steady.now(), this.#removed);
+    const ledger = new ClaimLedger(() => this.#steady.now(), { settled: this.#removed });
     const dispatcher = new ClaimDispatcher(ledger, {
       last: () => this.#last,
       readLane: (lane, after, limit) => Promise.resolve(this.addressed ? this.#merge([lane], after, limit) : this.#scan(after, limit)),

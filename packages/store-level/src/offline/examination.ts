@@ -1,9 +1,9 @@
 import { toError } from "@sssn/core";
-import { COMMON_LANE, IntervalSet, type ClaimRecord, type Interval } from "@sssn/core/log-state";
+import { COMMON_LANE, IntervalSet, type Interval } from "@sssn/core/log-state";
 import type { Database } from "../database-folder.js";
 import { parseSortable, rangeOf, sortable, type ChannelKeys } from "../keys.js";
 import { decodeMessage } from "../records.js";
-import { groupEntries, readHeader, readIntervals } from "../log-state.js";
+import { decodeGroupEntry, readHeader, readIntervals } from "../log-state.js";
 
 /** What is wrong in one channel, and what a sound one would hold instead. */
 export interface Examination {
@@ -120,11 +120,11 @@ async function examineLanes(database: Database, keys: ChannelKeys, expected: Rea
 }
 
 async function examineGroups(database: Database, keys: ChannelKeys, { wrong, deletes }: Notes): Promise<void> {
-  for await (const { key, group, record } of groupEntries(database, keys)) {
+  for await (const [key, value] of database.iterator(rangeOf(keys.groups))) {
     try {
-      if (record !== undefined) JSON.parse(record) as ClaimRecord;
+      decodeGroupEntry(keys, key, value);
     } catch {
-      wrong(`a claim of group ${group} can't be read`);
+      wrong(`an entry of its groups can't be read (${key})`);
       deletes.push(key);
     }
   }
