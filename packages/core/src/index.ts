@@ -29,7 +29,8 @@ export { MailboxChannel } from "./channels/mailbox-channel.js";
 export { WorkQueueChannel, type WorkQueueOptions } from "./channels/work-queue-channel.js";
 export { PeriodicChannel, type PeriodicOptions } from "./channels/periodic-channel.js";
 export { type BackoffOptions } from "./channels/backoff.js";
-export { Worker, type JobContext, type JobEvent, type JobHandler, type WorkOptions, type WorkerReport } from "./channels/worker.js";
+export { type JobContext, type JobHandler } from "./channels/job.js";
+export { Worker, type JobEvent, type WorkOptions, type WorkerReport } from "./channels/worker.js";
 
 export { ChannelClient, work, type ChannelResolver } from "./client/channel-client.js";
 

@@ -133,6 +133,37 @@ describe("work()", () => {
     expect(await queue.claim("next")).toHaveLength(1);
   });
 
+  it("claims ahead only what quick handlers work off in a moment, and slow ones nothing", async () => {
+    const { clock, queue, options } = await setting();
+    for (let index = 0; index < 500; index++) await queue.write("x", index);
+    let slow = false;
+    const worker = work(queue, "w", () => (slow ? new Promise<void>((resolve) => clock.schedule(resolve, 1_000)) : undefined), options);
+    const claimed = async (): Promise<number> => (await queue.stats("admin")).groups[0]?.claimed ?? 0;
+    await clock.advance(1);
+    expect((await queue.stats("admin")).groups[0]?.ready).toBe(0);
+    slow = true;
+    for (let index = 0; index < 50; index++) await queue.write("x", index);
+    // The first slow one is met with others claimed ahead; they are let go while it runs.
+    await clock.advance(500);
+    expect(await claimed()).toBe(1);
+    const [free] = await queue.claim("other");
+    expect(free?.deliveries).toBe(1);
+    await clock.advance(120_000);
+    await worker.close();
+  });
+
+  it("gives back what it has claimed ahead when it is closed, uncounted", async () => {
+    const { clock, queue, options } = await setting();
+    for (let index = 0; index < 300; index++) await queue.write("x", index);
+    let handled = 0;
+    const worker = work(queue, "w", () => (++handled === 150 ? void worker.close() : undefined), options);
+    await clock.advance(1);
+    const { acknowledged } = await worker.closed;
+    expect(acknowledged).toBe(handled);
+    const rest = await queue.claim("next", { limit: 1_000 });
+    expect([rest.length, new Set(rest.map(({ deliveries }) => deliveries))]).toEqual([300 - handled, new Set([1])]);
+  });
+
   it("is also reached through a client", async () => {
     const { clock, queue, options } = await setting();
     const client = new ChannelClient("w");

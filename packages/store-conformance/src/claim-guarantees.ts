@@ -105,6 +105,19 @@ export const claimGuarantees: readonly Guarantee[] = [
     },
   },
   {
+    id: "store/settle-uncounted",
+    says: "takes a delivery back where nobody worked on the message",
+    async prove(bench) {
+      const log = await bench.open();
+      await fill(log, 1);
+      for (const uncounted of [true, true, false, true]) {
+        const [claim] = await claimSome(log, "w", 1);
+        equal(await log.settle("default", "w", [{ receipt: claim?.receipt ?? "", action: "release", delayMs: 0, uncounted }]), [{ receipt: claim?.receipt, status: "released" }]);
+      }
+      equal((await claimSome(log, "w", 1)).map(({ deliveries }) => deliveries), [2]);
+    },
+  },
+  {
     id: "store/settle-backoff",
     says: "rests longer after each delivery where a back-off is given",
     async prove(bench) {

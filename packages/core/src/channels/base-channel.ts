@@ -211,7 +211,7 @@ export abstract class BaseChannel<Content = unknown> extends ChannelLifecycle<Co
 
   async nack(readerId: string, receipts: readonly string[], options: NackOptions = {}): Promise<readonly SettleResult[]> {
     const log = await this.#authorize(readerId, "nack");
-    return settleWith(log, readerId, receipts, options, (receipt) => ({ receipt, action: "release", delayMs: options.delayMs ?? this.defaultNackDelay(), ...reasonOf(options) }));
+    return settleWith(log, readerId, receipts, options, (receipt) => ({ receipt, action: "release", delayMs: options.delayMs ?? this.defaultNackDelay(), ...reasonOf(options), ...(options.uncounted === true ? { uncounted: true } : {}) }));
   }
 
   async deadLetter(readerId: string, receipts: readonly string[], options: DeadLetterOptions = {}): Promise<readonly SettleResult[]> {

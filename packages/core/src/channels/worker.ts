@@ -1,28 +1,24 @@
-import { sleep, systemClock, type Cancel, type Clock } from "../clock.js";
+import { sleep, systemClock, type Clock } from "../clock.js";
 import { SSSNError, toError } from "../errors.js";
 import { validateInteger } from "../identifiers.js";
 import { consoleLogger, type Logger } from "../logger.js";
-import type { ChannelMessage } from "../message.js";
-import type { ChannelPort, Claim } from "../ports/channel-port.js";
+import type { ChannelPort } from "../ports/channel-port.js";
+import type { SettleResult } from "../ports/message-store.js";
 import { EventSource } from "../events.js";
+import { Acknowledger } from "./acknowledger.js";
+import { Job, type JobHandler, type JobHost } from "./job.js";
 import { validateLease } from "./claiming.js";
 import { resolveBackoff, type BackoffOptions } from "./backoff.js";
-
-/** What a handler is given besides the message. */
-export interface JobContext {
-  /** Aborts when the lease is lost, when `maxMs` is over, or when the worker is told to stop at once. */
-  readonly signal: AbortSignal;
-  /** 1 on the first delivery. */
-  readonly deliveries: number;
-  readonly receipt: string;
-}
-
-/** Does the work. Returning acknowledges the message, throwing gives it back. */
-export type JobHandler<Content> = (message: ChannelMessage<Content>, context: JobContext) => unknown;
 
 export interface WorkOptions {
   /** How many messages at once, from 1 to 1 000. Default 1. */
   readonly concurrency?: number;
+  /**
+   * How many messages may be claimed ahead of the handlers, from 0 to 1 000. Only as many are as the handlers
+   * work off in 25 ms, by what they took so far: slow handlers hold nothing back from other workers. What was claimed ahead when the
+   * worker is closed is given back and does not count as a delivery; when it crashes, it counts. Default 100.
+   */
+  readonly prefetch?: number;
   readonly group?: string;
   /** How long a crash stays unnoticed: leases of this length are renewed while the handler runs. Default 15 000 ms. */
   readonly leaseMs?: number;
@@ -53,10 +49,19 @@ export interface JobEvent {
 
 const CLAIM_WAIT_MS = 20_000;
 const RETRY_MS = 1_000;
+/** So much work is claimed ahead. */
+const AHEAD_MS = 25;
+/** A handler that takes longer than this lets go of what was claimed ahead. */
+const SLOW_MS = 250;
+/** So many acknowledgements may be under way before no more is claimed. */
+const MOST_UNCONFIRMED = 1_000;
+/** How much the newest job weighs in the mean. */
+const WEIGHT = 0.1;
 
 /**
  * Works a channel off: claims, keeps each lease alive while its handler runs, acknowledges on success, gives back with back-off on
- * an error. The handler's signal aborts when a lease is lost, because then somebody else may be at the same job.
+ * an error. The handler's signal aborts when a lease is lost, because then somebody else may be at the same job. The next handler
+ * need not wait until the acknowledgement of the one before is stored; a job counts as done when it is.
  */
 export class Worker<Content = unknown> implements AsyncDisposable {
   /** One event a job, and every error of claiming itself. */
@@ -68,15 +73,20 @@ export class Worker<Content = unknown> implements AsyncDisposable {
   readonly #handler: JobHandler<Content>;
   readonly #group: { group?: string };
   readonly #concurrency: number;
-  readonly #leaseMs: number;
-  readonly #maxMs: number | undefined;
+  readonly #prefetch: number;
   readonly #backoff: ReturnType<typeof resolveBackoff>;
-  readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #host: JobHost;
+  readonly #acknowledger: Acknowledger;
   readonly #stopping = new AbortController();
-  readonly #abandoning = new AbortController();
-  readonly #jobs = new Set<Promise<void>>();
-  #report = { acknowledged: 0, failed: 0, lost: 0 };
+  readonly #running = new Set<Job<Content>>();
+  readonly #settling = new Set<Promise<void>>();
+  readonly #ahead: Job<Content>[] = [];
+  readonly #report = { acknowledged: 0, failed: 0, lost: 0 };
+  #claiming: Promise<void> | undefined;
+  /** How long a handler takes, in ms; `undefined` before the first has ended. */
+  #meanMs: number | undefined;
+  #wake: () => void = () => {};
 
   constructor(channel: ChannelPort<Content>, readerId: string, handler: JobHandler<Content>, options: WorkOptions = {}) {
     this.#channel = channel;
@@ -84,13 +94,20 @@ export class Worker<Content = unknown> implements AsyncDisposable {
     this.#handler = handler;
     this.#group = options.group === undefined ? {} : { group: options.group };
     this.#concurrency = validateInteger("concurrency", options.concurrency ?? 1, 1, 1_000);
-    this.#leaseMs = validateLease(options.leaseMs ?? 15_000);
-    this.#maxMs = options.maxMs === undefined ? undefined : validateInteger("maxMs", options.maxMs, 1, Number.MAX_SAFE_INTEGER);
+    this.#prefetch = validateInteger("prefetch", options.prefetch ?? 100, 0, 1_000);
     this.#backoff = resolveBackoff(options.backoff);
-    this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger ?? consoleLogger;
-    if (options.signal?.aborted) this.#stopping.abort();
-    const stop = (): void => this.#stopping.abort();
+    const leaseMs = validateLease(options.leaseMs ?? 15_000);
+    this.#host = {
+      clock: options.clock ?? systemClock,
+      leaseMs,
+      maxMs: options.maxMs === undefined ? undefined : validateInteger("maxMs", options.maxMs, 1, Number.MAX_SAFE_INTEGER),
+      extend: async (receipt) => (await channel.extend(readerId, [receipt], { ...this.#group, leaseMs }))[0]?.status,
+      complain: (thrown, what) => this.#complain(thrown, what),
+    };
+    this.#acknowledger = new Acknowledger(channel, readerId, this.#group, (id, outcome) => this.#acknowledged(id, outcome));
+    if (options.signal?.aborted) this.#stop();
+    const stop = (): void => this.#stop();
     options.signal?.addEventListener("abort", stop, { once: true });
     this.closed = this.#run().finally(() => options.signal?.removeEventListener("abort", stop));
   }
@@ -101,11 +118,11 @@ export class Worker<Content = unknown> implements AsyncDisposable {
    * @param options `timeoutMs`: after it the handlers' signals abort and their messages are given back. Default: no deadline.
    */
   async close(options: { timeoutMs?: number } = {}): Promise<WorkerReport> {
-    this.#stopping.abort();
-    const cancel =
-      options.timeoutMs === undefined
-        ? undefined
-        : this.#clock.schedule(() => this.#abandoning.abort(new SSSNError("timeout", "The worker was told to stop before this job was done.")), options.timeoutMs);
+    this.#stop();
+    const abandon = (): void => {
+      for (const job of this.#running) job.abort(new SSSNError("timeout", "The worker was told to stop before this job was done."));
+    };
+    const cancel = options.timeoutMs === undefined ? undefined : this.#host.clock.schedule(abandon, options.timeoutMs);
     const report = await this.closed;
     cancel?.();
     return report;
@@ -115,57 +132,107 @@ export class Worker<Content = unknown> implements AsyncDisposable {
     return this.close().then(() => undefined);
   }
 
+  #stop(): void {
+    this.#stopping.abort();
+    this.#wake();
+  }
+
   async #run(): Promise<WorkerReport> {
     while (!this.#stopping.signal.aborted) {
-      const free = this.#concurrency - this.#jobs.size;
-      if (free > 0) await this.#claimSome(free);
-      else await Promise.race(this.#jobs);
+      const changed = new Promise<void>((resolve) => (this.#wake = resolve));
+      while (this.#running.size < this.#concurrency && this.#ahead.length > 0) this.#start();
+      if (!this.#claiming && this.#room() > 0) this.#claim(this.#room());
+      await changed;
     }
-    await Promise.all(this.#jobs);
+    await this.#claiming;
+    await this.#letGo();
+    while (this.#settling.size > 0) await Promise.all(this.#settling);
+    await this.#acknowledger.idle();
     return this.#report;
   }
 
-  async #claimSome(limit: number): Promise<void> {
-    try {
-      const claims = await this.#channel.claim(this.#readerId, { ...this.#group, limit, leaseMs: this.#leaseMs, waitMs: CLAIM_WAIT_MS, signal: this.#stopping.signal });
-      for (const claim of claims) this.#start(claim);
-    } catch (thrown) {
-      if (this.#stopping.signal.aborted) return;
-      this.#complain(thrown, "claiming failed");
-      await sleep(this.#clock, RETRY_MS, this.#stopping.signal).catch(() => {});
-    }
+  /** How many more to claim: what the handlers can take at once, and what they work off in a moment. */
+  #room(): number {
+    if (this.#acknowledger.size >= MOST_UNCONFIRMED) return 0;
+    const soon = this.#meanMs === undefined ? 0 : Math.floor((AHEAD_MS * this.#concurrency) / Math.max(this.#meanMs, 0.01));
+    return Math.min(1_000, this.#concurrency + Math.min(this.#prefetch, soon)) - this.#running.size - this.#ahead.length;
   }
 
-  #start(claim: Claim<Content>): void {
-    const job = this.#work(claim).catch((thrown: unknown) => this.#complain(thrown, "settling a job failed"));
-    const tracked = job.finally(() => this.#jobs.delete(tracked));
-    this.#jobs.add(tracked);
+  #claim(limit: number): void {
+    const claimedAt = this.#host.clock.monotonic();
+    this.#claiming = this.#channel
+      .claim(this.#readerId, { ...this.#group, limit, leaseMs: this.#host.leaseMs, waitMs: CLAIM_WAIT_MS, signal: this.#stopping.signal })
+      .then(
+        (claims) => {
+          for (const claim of claims) this.#ahead.push(new Job(claim, claimedAt, this.#host));
+        },
+        (thrown: unknown) => this.#recover(thrown),
+      )
+      .finally(() => {
+        this.#claiming = undefined;
+        this.#wake();
+      });
   }
 
-  async #work(claim: Claim<Content>): Promise<void> {
-    const lease = new AbortController();
-    const stopRenewing = this.#keepAlive(claim, lease);
-    const stopTimer = this.#maxMs === undefined ? undefined : this.#clock.schedule(() => lease.abort(new SSSNError("timeout", `The job took more than ${this.#maxMs} ms.`)), this.#maxMs);
-    const signal = AbortSignal.any([lease.signal, this.#abandoning.signal]);
+  async #recover(thrown: unknown): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
+    this.#complain(thrown, "claiming failed");
+    await sleep(this.#host.clock, RETRY_MS, this.#stopping.signal).catch(() => {});
+  }
+
+  #start(): void {
+    const job = this.#ahead.shift() as Job<Content>;
+    if (!job.isHeld) return this.#count("lost", job.message.id);
+    this.#running.add(job);
+    const settling = this.#work(job)
+      .catch((thrown: unknown) => this.#complain(thrown, "settling a job failed"))
+      .finally(() => {
+        this.#settling.delete(settling);
+        this.#wake();
+      });
+    this.#settling.add(settling);
+  }
+
+  async #work(job: Job<Content>): Promise<void> {
+    const { clock } = this.#host;
+    const begun = clock.monotonic();
+    const cancelSlow = clock.schedule(() => {
+      this.#meanMs = SLOW_MS;
+      void this.#letGo();
+    }, SLOW_MS);
     let failure: { readonly error: Error } | undefined;
     try {
-      await abortable(Promise.resolve(this.#handler(claim.message, { signal, deliveries: claim.deliveries, receipt: claim.receipt })), signal);
+      await job.run(this.#handler);
     } catch (thrown) {
       failure = { error: toError(thrown) };
-    } finally {
-      stopRenewing();
-      stopTimer?.();
     }
-    await (failure ? this.#giveBack(claim, failure.error) : this.#acknowledge(claim));
+    cancelSlow();
+    const tookMs = clock.monotonic() - begun;
+    this.#meanMs = this.#meanMs === undefined ? tookMs : this.#meanMs * (1 - WEIGHT) + tookMs * WEIGHT;
+    this.#running.delete(job);
+    this.#wake();
+    if (failure) await this.#giveBack(job, failure.error);
+    else this.#acknowledger.add(job.receipt, job.message.id);
   }
 
-  async #acknowledge({ receipt, message }: Claim<Content>): Promise<void> {
-    const [result] = await this.#channel.acknowledge(this.#readerId, [receipt], this.#group);
-    const done = result?.status === "acknowledged" || result?.status === "already_acknowledged";
-    this.#count(done ? "acknowledged" : "lost", message.id);
+  /** Gives back what was claimed ahead: it was not worked on, so it does not count as a delivery. */
+  async #letGo(): Promise<void> {
+    const jobs = this.#ahead.splice(0);
+    if (jobs.length === 0) return;
+    try {
+      await this.#channel.nack(this.#readerId, jobs.map(({ receipt }) => receipt), { ...this.#group, delayMs: 0, uncounted: true });
+    } catch (thrown) {
+      this.#complain(thrown, "giving back what was claimed ahead failed");
+    }
   }
 
-  async #giveBack({ receipt, deliveries, message }: Claim<Content>, error: Error): Promise<void> {
+  #acknowledged(id: string, outcome: SettleResult["status"] | Error): void {
+    if (outcome instanceof Error) this.#complain(outcome, "acknowledging a job failed");
+    else this.#count(outcome === "acknowledged" || outcome === "already_acknowledged" ? "acknowledged" : "lost", id);
+    this.#wake();
+  }
+
+  async #giveBack({ receipt, deliveries, message }: Job<Content>, error: Error): Promise<void> {
     const { initialMs, factor, maxMs } = this.#backoff;
     const delayMs = Math.round(Math.min(maxMs, initialMs * factor ** (deliveries - 1)));
     const [result] = await this.#channel.nack(this.#readerId, [receipt], { ...this.#group, delayMs, reason: error.message });
@@ -178,49 +245,9 @@ export class Worker<Content = unknown> implements AsyncDisposable {
     this.events.emit("job", { outcome, id, ...(error ? { error } : {}) });
   }
 
-  /** Renews the lease three times in its length. Aborts the job when it is lost, or when nobody could be asked until its end. */
-  #keepAlive({ receipt }: Claim<Content>, lease: AbortController): Cancel {
-    let stopped = false;
-    let cancel: Cancel = () => {};
-    let heldUntil = this.#clock.monotonic() + this.#leaseMs;
-    const lost = (why: string): void => {
-      if (!stopped) lease.abort(new SSSNError("lease_lost", `The lease on this job ended: ${why}. Somebody else may be working on it now.`));
-    };
-    const renew = async (): Promise<void> => {
-      const asked = this.#clock.monotonic();
-      try {
-        const [result] = await this.#channel.extend(this.#readerId, [receipt], { ...this.#group, leaseMs: this.#leaseMs });
-        if (result?.status !== "extended") return lost("its claim has moved on");
-        heldUntil = asked + this.#leaseMs;
-      } catch (thrown) {
-        if (this.#clock.monotonic() >= heldUntil) return lost("it could not be renewed in time");
-        this.#complain(thrown, "renewing a lease failed");
-      }
-      if (!stopped) arm();
-    };
-    const arm = (): void => {
-      cancel = this.#clock.schedule(() => void renew(), this.#leaseMs / 3);
-    };
-    arm();
-    return () => {
-      stopped = true;
-      cancel();
-    };
-  }
-
   #complain(thrown: unknown, what: string): void {
     const error = toError(thrown);
     this.#logger.error({ channel: this.#channel.id, err: error }, `worker on channel ${this.#channel.id}: ${what}`);
     this.events.emit("error", error);
   }
-}
-
-/** Waits for a job, but no longer than its signal: a handler that ignores the signal does not hold the worker. */
-function abortable(job: Promise<unknown>, signal: AbortSignal): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(toError(signal.reason));
-    signal.addEventListener("abort", abort, { once: true });
-    job.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-    if (signal.aborted) abort();
-  });
 }

@@ -1,4 +1,5 @@
-import { Worker, type JobHandler, type WorkOptions } from "../channels/worker.js";
+import type { JobHandler } from "../channels/job.js";
+import { Worker, type WorkOptions } from "../channels/worker.js";
 import { SSSNError } from "../errors.js";
 import { validateIdentifier } from "../identifiers.js";
 import type { ChannelMessage, WriteReceipt } from "../message.js";

@@ -203,6 +203,7 @@ export class ClaimLedger {
       case "release":
         this.#remember(entry, "released");
         if (settlement.reason !== undefined) entry.reason = settlement.reason;
+        if (settlement.uncounted) entry.deliveries--;
         this.#release(entry, restMs(settlement.delayMs, entry.deliveries));
         return { receipt, status: "released" };
       case "dead-letter":

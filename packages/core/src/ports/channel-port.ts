@@ -107,6 +107,8 @@ export interface NackOptions extends SettleOptions {
   readonly delayMs?: number;
   /** Why, for whoever looks at the dead letters. At most 1 000 characters are kept. */
   readonly reason?: string;
+  /** The message was not worked on at all: this delivery does not count towards `maxDeliveries`. Default false. */
+  readonly uncounted?: boolean;
 }
 
 export interface ExtendOptions extends SettleOptions {

@@ -96,8 +96,8 @@ export function channelRoutes(context: RouteContext): Router {
     return { results: await channel.acknowledge(principal.systemId, receiptsIn(body), only(body, ["group"])) };
   });
   route("post", "/:id/claims/nack", "nack", async ({ channel, principal }, request) => {
-    const body = bodyOf(request, ["receipts", "group", "delayMs", "reason"]);
-    return { results: await channel.nack(principal.systemId, receiptsIn(body), only(body, ["group", "delayMs", "reason"])) };
+    const body = bodyOf(request, ["receipts", "group", "delayMs", "reason", "uncounted"]);
+    return { results: await channel.nack(principal.systemId, receiptsIn(body), only(body, ["group", "delayMs", "reason", "uncounted"])) };
   });
   route("post", "/:id/claims/dead-letter", "dead-letter", async ({ channel, principal }, request) => {
     const body = bodyOf(request, ["receipts", "group", "reason"]);

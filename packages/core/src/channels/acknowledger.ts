@@ -1,0 +1,65 @@
+import { toError } from "../errors.js";
+import type { ChannelPort, SettleOptions } from "../ports/channel-port.js";
+import type { SettleResult } from "../ports/message-store.js";
+
+const MOST_AT_ONCE = 1_000;
+
+/** Told of each acknowledgement: how it ended, or why it could not be asked for. */
+export type AcknowledgementListener = (messageId: string, outcome: SettleResult["status"] | Error) => void;
+
+/** Acknowledges claims in groups: while one call is under way, the next one gathers. */
+export class Acknowledger {
+  readonly #channel: ChannelPort;
+  readonly #readerId: string;
+  readonly #group: SettleOptions;
+  readonly #onResult: AcknowledgementListener;
+  #waiting: { readonly receipt: string; readonly messageId: string }[] = [];
+  #underWay = 0;
+  #running: Promise<void> | undefined;
+
+  constructor(channel: ChannelPort, readerId: string, group: SettleOptions, onResult: AcknowledgementListener) {
+    this.#channel = channel;
+    this.#readerId = readerId;
+    this.#group = group;
+    this.#onResult = onResult;
+  }
+
+  /** How many are not confirmed yet. */
+  get size(): number {
+    return this.#waiting.length + this.#underWay;
+  }
+
+  add(receipt: string, messageId: string): void {
+    this.#waiting.push({ receipt, messageId });
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  /** Resolves when all is confirmed, or could not be. */
+  async idle(): Promise<void> {
+    while (this.#running) await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // Whatever ends in this turn of the event loop still joins the first group.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting.splice(0, MOST_AT_ONCE);
+      this.#underWay = group.length;
+      const outcomes = await this.#ask(group.map(({ receipt }) => receipt));
+      this.#underWay = 0;
+      for (const [index, { messageId }] of group.entries()) this.#onResult(messageId, outcomes(index));
+    }
+  }
+
+  async #ask(receipts: readonly string[]): Promise<(index: number) => SettleResult["status"] | Error> {
+    try {
+      const results = await this.#channel.acknowledge(this.#readerId, receipts, this.#group);
+      return (index) => results[index]?.status ?? "unknown";
+    } catch (thrown) {
+      const error = toError(thrown);
+      return () => error;
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import type { Cancel, Clock } from "../clock.js";
+import { SSSNError, toError } from "../errors.js";
+import type { ChannelMessage } from "../message.js";
+import type { Claim } from "../ports/channel-port.js";
+import type { SettleResult } from "../ports/message-store.js";
+
+/** What a handler is given besides the message. */
+export interface JobContext {
+  /** Aborts when the lease is lost, when `maxMs` is over, or when the worker is told to stop at once. */
+  readonly signal: AbortSignal;
+  /** 1 on the first delivery. */
+  readonly deliveries: number;
+  readonly receipt: string;
+}
+
+/** Does the work. Returning acknowledges the message, throwing gives it back. */
+export type JobHandler<Content> = (message: ChannelMessage<Content>, context: JobContext) => unknown;
+
+/** What a job needs of its worker. */
+export interface JobHost {
+  readonly clock: Clock;
+  readonly leaseMs: number;
+  readonly maxMs: number | undefined;
+  extend(receipt: string): Promise<SettleResult["status"] | undefined>;
+  complain(thrown: unknown, what: string): void;
+}
+
+/** One message being handled: keeps its lease alive, and ends when that is lost, whether or not the handler listens. */
+export class Job<Content> implements JobContext {
+  readonly message: ChannelMessage<Content>;
+  readonly deliveries: number;
+  readonly receipt: string;
+  readonly #host: JobHost;
+  #heldUntil: number;
+  #controller: AbortController | undefined;
+  #reason: Error | undefined;
+  #reject: ((reason: Error) => void) | undefined;
+  #ended = false;
+
+  /** @param claimedAt when the claim was asked for, on the monotonic clock. */
+  constructor(claim: Claim<Content>, claimedAt: number, host: JobHost) {
+    this.message = claim.message;
+    this.deliveries = claim.deliveries;
+    this.receipt = claim.receipt;
+    this.#host = host;
+    this.#heldUntil = claimedAt + host.leaseMs;
+  }
+
+  /** The lease can have ended while the claim waited for its turn. */
+  get isHeld(): boolean {
+    return this.#host.clock.monotonic() < this.#heldUntil;
+  }
+
+  /** Made when somebody asks for it: most handlers are done before anything could abort. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#reason) this.#controller.abort(this.#reason);
+    return this.#controller.signal;
+  }
+
+  abort(reason: Error): void {
+    if (this.#ended || this.#reason) return;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+    this.#reject?.(reason);
+  }
+
+  /** @throws what the handler throws, or why the job was aborted. */
+  async run(handler: JobHandler<Content>): Promise<void> {
+    const { clock, maxMs } = this.#host;
+    const stops = [this.#keepAlive()];
+    if (maxMs !== undefined) stops.push(clock.schedule(() => this.abort(new SSSNError("timeout", `The job took more than ${maxMs} ms.`)), maxMs));
+    try {
+      const working = handler(this.message, this);
+      if (working instanceof Promise || isThenable(working)) await Promise.race([working, this.#aborted()]);
+    } finally {
+      this.#ended = true;
+      for (const stop of stops) stop();
+    }
+  }
+
+  #aborted(): Promise<never> {
+    return new Promise((_, reject) => {
+      this.#reject = reject;
+      if (this.#reason) reject(this.#reason);
+    });
+  }
+
+  /** Renews the lease three times in its length. Aborts the job when it is lost, or when nobody could be asked until its end. */
+  #keepAlive(): Cancel {
+    const { clock, leaseMs } = this.#host;
+    let cancel: Cancel = () => {};
+    const arm = (delayMs: number): void => {
+      cancel = clock.schedule(() => void this.#renew().then(() => (this.#ended ? undefined : arm(leaseMs / 3))), delayMs);
+    };
+    arm(Math.max(0, this.#heldUntil - (leaseMs * 2) / 3 - clock.monotonic()));
+    return () => cancel();
+  }
+
+  async #renew(): Promise<void> {
+    const { clock, leaseMs } = this.#host;
+    const asked = clock.monotonic();
+    try {
+      const status = await this.#host.extend(this.receipt);
+      if (status === "extended") this.#heldUntil = asked + leaseMs;
+      else this.#lost("its claim has moved on");
+    } catch (thrown) {
+      if (clock.monotonic() >= this.#heldUntil) this.#lost("it could not be renewed in time");
+      else this.#host.complain(toError(thrown), "renewing a lease failed");
+    }
+  }
+
+  #lost(why: string): void {
+    this.abort(new SSSNError("lease_lost", `The lease on this job ended: ${why}. Somebody else may be working on it now.`));
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}
