@@ -79,6 +79,8 @@ export class Worker<Content = unknown> implements AsyncDisposable {
   readonly #host: JobHost;
   readonly #acknowledger: Acknowledger;
   readonly #stopping = new AbortController();
+  /** Ends the claim that waits for messages. */
+  #stopWaiting = new AbortController();
   readonly #running = new Set<Job<Content>>();
   readonly #settling = new Set<Promise<void>>();
   readonly #ahead: Job<Content>[] = [];
@@ -134,6 +136,7 @@ export class Worker<Content = unknown> implements AsyncDisposable {
 
   #stop(): void {
     this.#stopping.abort();
+    this.#stopWaiting.abort();
     this.#wake();
   }
 
@@ -160,8 +163,9 @@ export class Worker<Content = unknown> implements AsyncDisposable {
 
   #claim(limit: number): void {
     const claimedAt = this.#host.clock.monotonic();
+    this.#stopWaiting = new AbortController();
     this.#claiming = this.#channel
-      .claim(this.#readerId, { ...this.#group, limit, leaseMs: this.#host.leaseMs, waitMs: CLAIM_WAIT_MS, signal: this.#stopping.signal })
+      .claim(this.#readerId, { ...this.#group, limit, leaseMs: this.#host.leaseMs, waitMs: CLAIM_WAIT_MS, signal: this.#stopWaiting.signal })
       .then(
         (claims) => {
           for (const claim of claims) this.#ahead.push(new Job(claim, claimedAt, this.#host));
@@ -175,7 +179,7 @@ export class Worker<Content = unknown> implements AsyncDisposable {
   }
 
   async #recover(thrown: unknown): Promise<void> {
-    if (this.#stopping.signal.aborted) return;
+    if (this.#stopWaiting.signal.aborted) return;
     this.#complain(thrown, "claiming failed");
     await sleep(this.#host.clock, RETRY_MS, this.#stopping.signal).catch(() => {});
   }
@@ -198,6 +202,7 @@ export class Worker<Content = unknown> implements AsyncDisposable {
     const begun = clock.monotonic();
     const cancelSlow = clock.schedule(() => {
       this.#meanMs = SLOW_MS;
+      this.#stopWaiting.abort();
       void this.#letGo();
     }, SLOW_MS);
     let failure: { readonly error: Error } | undefined;
