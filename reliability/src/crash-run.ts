@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { silentLogger, type Logger } from "@sssn/core";
 import { LevelMessageStore } from "@sssn/store-level";
-import type { Aftermath, HistoryEvent } from "./history.js";
+import { monotonicMs, type Aftermath, type HistoryEvent } from "./history.js";
 
 /** Where and how a load runs. */
 export interface LoadOptions {
@@ -21,6 +21,8 @@ export interface RunningLoad {
   readonly pid: number;
   /** What it said, once it has ended, and by which signal. */
   readonly ended: Promise<{ readonly output: string; readonly signal: NodeJS.Signals | null; readonly code: number | null }>;
+  /** What it has said so far. */
+  said(): string;
   kill(): void;
 }
 
@@ -34,7 +36,16 @@ export function startLoad({ folder, run, durability = "flushed", begun = [], wra
     child.on("close", (code, signal) => resolve({ output: Buffer.concat(chunks).toString(), signal, code }));
   });
   const pid = child.pid ?? 0;
-  return { pid, ended, kill: () => void process.kill(wrapper.length > 0 ? -pid : pid, "SIGKILL") };
+  return { pid, ended, said: () => Buffer.concat(chunks).toString(), kill: () => killAll(wrapper.length > 0 ? -pid : pid) };
+}
+
+/** A tracer goes with what it traces; what has ended by itself shows in what it printed. */
+function killAll(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
 
 /** Runs the load for a while and kills it; resolves with what it said. */
@@ -57,7 +68,7 @@ export async function lookAt(folder: string, logger: Logger = silentLogger): Pro
       for (const { sequence, id } of page.messages) messages.set(sequence, id);
     }
     const { claims } = await log.claim({ group: "default", readerId: "checker", limit: 1_000, leaseMs: 60_000 });
-    const at = Date.now();
+    const at = monotonicMs();
     await log.settle("default", "checker", claims.map(({ receipt }) => ({ receipt, action: "release", delayMs: 0 })));
     const cursor = (await log.cursor({ owner: "reader", name: "reader" })) ?? 0;
     return { messages, cursor, claimable: claims.map(({ message }) => message.sequence), at };

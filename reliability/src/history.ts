@@ -7,7 +7,7 @@ export interface ClaimReference {
   readonly receipt: string;
 }
 
-/** What the load program says that it did. What is only begun may or may not have happened when the process died. Times are of the wall clock, in ms. */
+/** What the load program says that it did. What is only begun may or may not have happened when the process died. Times are {@link monotonicMs}. */
 export type HistoryEvent =
   | { readonly type: "written"; readonly sequence: number; readonly id: string }
   | ({ readonly type: "claimed"; readonly asked: number; readonly answered: number; readonly leaseMs: number } & ClaimReference)
@@ -24,6 +24,11 @@ export interface Aftermath {
   /** What the store hands out to a new worker right after the restart, and when. */
   readonly claimable: readonly number[];
   readonly at: number;
+}
+
+/** A clock that all processes of the machine share and that nobody sets. */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n);
 }
 
 /** The events of one run; a last line that was cut off by the kill is left out. */

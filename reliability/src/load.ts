@@ -1,9 +1,9 @@
 // A mixed load on one store, for ever: writers, workers of every kind, a reader with a cursor, retention. Says what it does on standard
 // output, one event a line, written before anything else happens: whoever kills it knows what it knew.
-import { writeSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { isSSSNError, silentLogger, type ChannelLog, type ClaimedMessage, type MessageDraft } from "@sssn/core";
 import { LevelMessageStore } from "@sssn/store-level";
-import type { Action, HistoryEvent } from "./history.js";
+import { monotonicMs, type Action, type HistoryEvent } from "./history.js";
 
 const WRITERS = 6;
 const WORKERS = 8;
@@ -61,23 +61,23 @@ async function repeat(): Promise<void> {
 async function settle(readerId: string, action: Action, claims: readonly ClaimedMessage[], leaseMs: number): Promise<void> {
   const references = claims.map(({ receipt, message }) => ({ sequence: message.sequence, receipt }));
   say({ type: "settling", action, claims: references });
-  const asked = Date.now();
+  const asked = monotonicMs();
   const results = await log.settle(
     "default",
     readerId,
     references.map(({ receipt }) => (action === "release" ? { receipt, action, delayMs: Math.random() < 0.5 ? 0 : 10 } : action === "extend" ? { receipt, action, leaseMs } : { receipt, action })),
   );
   const done = references.filter((_, index) => ["acknowledged", "released", "extended"].includes(results[index]?.status ?? ""));
-  say({ type: "settled", action, asked, answered: Date.now(), leaseMs, done, refused: references.filter((reference) => !done.includes(reference)) });
+  say({ type: "settled", action, asked, answered: monotonicMs(), leaseMs, done, refused: references.filter((reference) => !done.includes(reference)) });
 }
 
 async function work(worker: number): Promise<void> {
   const readerId = `worker-${worker}`;
   await persist(async () => {
     const leaseMs = Math.random() < 0.2 ? SHORT_LEASE_MS : LONG_LEASE_MS;
-    const asked = Date.now();
+    const asked = monotonicMs();
     const { claims } = await log.claim({ group: "default", readerId, limit: 1 + Math.floor(Math.random() * 5), leaseMs });
-    for (const { message, receipt } of claims) say({ type: "claimed", sequence: message.sequence, receipt, asked, answered: Date.now(), leaseMs });
+    for (const { message, receipt } of claims) say({ type: "claimed", sequence: message.sequence, receipt, asked, answered: monotonicMs(), leaseMs });
     if (claims.length === 0) return pause();
     const fate = Math.random();
     // Some claims are simply kept, as by a worker that hangs.
@@ -107,8 +107,28 @@ async function retain(): Promise<void> {
   });
 }
 
+/** Keeps the event loop busy for longer than the short leases, again and again. */
+async function block(ms: number): Promise<void> {
+  for (; ms > 0; await pause(100)) for (const until = monotonicMs() + ms; monotonicMs() < until; );
+}
+
+/** Takes all file descriptors there are, and gives them back a while later. */
+async function exhaustFiles(): Promise<void> {
+  await pause(300);
+  const files: number[] = [];
+  try {
+    for (;;) files.push(openSync("/dev/null", "r"));
+  } catch {
+    // That was the last one.
+  }
+  await pause(300);
+  for (const file of files) closeSync(file);
+}
+
 await repeat();
+if (process.env["LOAD_EXHAUSTS_FILES"] === "1") void exhaustFiles();
 await Promise.all([
+  block(Number(process.env["LOAD_BLOCKS_MS"] ?? 0)),
   ...Array.from({ length: WRITERS }, (_, writer) => write(writer)),
   ...Array.from({ length: WORKERS }, (_, worker) => work(worker)),
   follow(log),

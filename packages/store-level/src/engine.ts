@@ -1,6 +1,6 @@
 import { SSSNError, isSSSNError, toError, type Cancel, type Clock, type Logger } from "@sssn/core";
 import { DatabaseFolder, type Database, type OpenDatabase } from "./database-folder.js";
-import { storeFailure } from "./failures.js";
+import { codeOf, storeFailure } from "./failures.js";
 import { GROUP_KEY } from "./keys.js";
 
 /** One atomic part of a group. */
@@ -207,6 +207,13 @@ export class Engine {
   #found(error: SSSNError): void {
     this.#damage = error;
     this.#options.logger.error({ folder: this.folder, err: error }, "the store is damaged and takes and gives nothing any more");
+  }
+
+  /** What a read has met, in this project's terms. */
+  explain(thrown: unknown): SSSNError {
+    if (isSSSNError(thrown)) return thrown;
+    if (this.#closed || this.#damage || this.#reopening || codeOf(toError(thrown)) === "LEVEL_DATABASE_NOT_OPEN") return this.#refusal();
+    return storeFailure("A read failed", this.folder, thrown);
   }
 
   #assertOpen(): void {

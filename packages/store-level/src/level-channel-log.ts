@@ -31,8 +31,7 @@ import { chooseVictims, planForgetting, planRemoval } from "./removing.js";
 /** One channel in the database. Decides in memory, in one turn of the event loop, and answers when the decision is stored. */
 export class LevelChannelLog implements ChannelLog {
   readonly channelId: string;
-  /** Whether it keeps an index per recipient. */
-  readonly addressed: boolean;
+  readonly #addressed: boolean;
   readonly #engine: Engine;
   readonly #keys: ChannelKeys;
   readonly #clock: Clock;
@@ -54,7 +53,7 @@ export class LevelChannelLog implements ChannelLog {
     this.#engine = engine;
     this.#keys = keys;
     this.#clock = clock;
-    this.addressed = addressed;
+    this.#addressed = addressed;
     this.#reader = new MessageReader(channelId, keys);
     this.#state = state;
     this.#appending = this.#appendingTo(state);
@@ -72,7 +71,7 @@ export class LevelChannelLog implements ChannelLog {
   }
 
   #appendingTo(state: LogState): AppendContext {
-    return { channelId: this.channelId, state, keys: this.#keys, addressed: this.addressed, announce: () => this.#changed() };
+    return { channelId: this.channelId, state, keys: this.#keys, addressed: this.#addressed, announce: () => this.#changed() };
   }
 
   append(drafts: readonly MessageDraft[]): Promise<readonly WriteReceipt[]> {
@@ -91,7 +90,9 @@ export class LevelChannelLog implements ChannelLog {
     return this.#reserving(ids, async () => {
       // What is looked up in one generation must not be planned in the next.
       const [appending, generation] = [this.#appending, this.#generation];
-      const known = await lookUpIds(database, appending.state, this.#keys, this.#reader, ids);
+      const known = await lookUpIds(database, appending.state, this.#keys, this.#reader, ids).catch((thrown: unknown) => {
+        throw this.#engine.explain(thrown);
+      });
       const { receipts, commit } = planAppend(appending, drafts, known);
       return commit ? this.#engine.commit(generation, commit, receipts) : receipts;
     });
@@ -217,7 +218,7 @@ export class LevelChannelLog implements ChannelLog {
       const { victims, next } = await chooseVictims(database, state, this.#reader, policy, now, from);
       from = next;
       if (victims.length === 0) continue;
-      const plan = planRemoval(state, this.#keys, this.addressed, victims, now);
+      const plan = planRemoval(state, this.#keys, this.#addressed, victims, now);
       await this.#engine.commit(generation, plan.commit, undefined);
       removed += plan.removed;
     }
@@ -229,7 +230,7 @@ export class LevelChannelLog implements ChannelLog {
     const [state, generation] = [this.#state, this.#generation];
     const known = await lookUpIds(database, state, this.#keys, this.#reader, ids);
     const victims = [...new Set(known.sequences.values())].flatMap((sequence) => known.messages.get(sequence) ?? []);
-    const plan = planRemoval(state, this.#keys, this.addressed, victims, this.#clock.now());
+    const plan = planRemoval(state, this.#keys, this.#addressed, victims, this.#clock.now());
     await this.#engine.commit(generation, plan.commit, undefined);
     return plan.removed;
   }
@@ -287,9 +288,9 @@ export class LevelChannelLog implements ChannelLog {
       last: () => state.stored,
       readLane: async (lane, after, limit) => {
         const database = await this.#engine.database();
-        const recent = this.addressed ? undefined : state.recent.behind(after, limit);
+        const recent = this.#addressed ? undefined : state.recent.behind(after, limit);
         if (recent) return { messages: recent, position: recent.at(-1)?.sequence ?? Math.max(after, state.stored) };
-        const stretch = this.addressed ? await this.#reader.scanLanes(database, state, [lane], after, limit) : await this.#reader.scan(database, state, after, limit);
+        const stretch = this.#addressed ? await this.#reader.scanLanes(database, state, [lane], after, limit) : await this.#reader.scan(database, state, after, limit);
         return { messages: stretch.stored.map(({ message }) => message), position: stretch.position };
       },
       load: async (sequences) => {
@@ -316,7 +317,7 @@ export class LevelChannelLog implements ChannelLog {
   }
 
   #assertAddressed(): void {
-    if (this.addressed) return;
+    if (this.#addressed) return;
     throw new SSSNError("invalid_argument", `Channel ${this.channelId} was not opened as addressed: it can't be read for one audience.`);
   }
 }

@@ -3,6 +3,7 @@ import { SSSNError, consoleLogger, systemClock, validateIdentifier, type Channel
 import { decideAddressed } from "@sssn/core/log-state";
 import { Engine } from "./engine.js";
 import { CHANNELS, ChannelKeys, channelKey } from "./keys.js";
+import { guardLog } from "./guarded-log.js";
 import { LevelChannelLog } from "./level-channel-log.js";
 
 export interface LevelMessageStoreOptions {
@@ -20,6 +21,11 @@ export interface LevelMessageStoreOptions {
 /** What the register of channels says about one. */
 export interface ChannelEntry {
   readonly number: number;
+  readonly addressed: boolean;
+}
+
+interface OpenLog {
+  readonly log: ChannelLog;
   readonly addressed: boolean;
 }
 
@@ -44,7 +50,7 @@ export class LevelMessageStore implements MessageStore {
   readonly capabilities: StoreCapabilities;
   readonly #engine: Engine;
   readonly #clock: Clock;
-  readonly #logs = new Map<string, Promise<LevelChannelLog>>();
+  readonly #logs = new Map<string, Promise<OpenLog>>();
   #entering: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
@@ -67,16 +73,17 @@ export class LevelMessageStore implements MessageStore {
       this.#logs.set(channelId, opening);
       opening.catch(() => this.#logs.delete(channelId));
     }
-    const log = await opening;
-    decideAddressed(channelId, log.addressed, options.addressed);
+    const { log, addressed } = await opening;
+    decideAddressed(channelId, addressed, options.addressed);
     return log;
   }
 
-  async #open(channelId: string, options: LogOptions): Promise<LevelChannelLog> {
+  async #open(channelId: string, options: LogOptions): Promise<OpenLog> {
     const entered = this.#entering.then(() => this.#enter(channelId, options));
     this.#entering = entered.catch(() => undefined);
     const { number, addressed } = await entered;
-    return LevelChannelLog.open(this.#engine, channelId, new ChannelKeys(number), this.#clock, addressed);
+    const log = await LevelChannelLog.open(this.#engine, channelId, new ChannelKeys(number), this.#clock, addressed);
+    return { log: guardLog(log, this.#engine), addressed };
   }
 
   /** The channel's entry in the register, made on first use. One at a time. */
