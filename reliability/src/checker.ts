@@ -70,6 +70,8 @@ export class Checker {
         return this.#observeCommit(event.position);
       case "read":
         return this.#observeRead(event.sequences);
+      case "refused":
+        return [];
     }
   }
 

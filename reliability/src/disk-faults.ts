@@ -105,7 +105,7 @@ const disk = join(base, "disk");
 mkdirSync(disk);
 if (isRoot) execFileSync("mount", ["-t", "tmpfs", "-o", "size=48m", "tmpfs", disk]);
 let violations = await readOnly(base);
-const tally: Record<string, number> = {};
+const tally: Record<string, { rounds: number; refusals: number }> = {};
 try {
   for (let round = 1; round <= rounds && violations.length === 0; round++) {
     const fault = FAULTS[(round - 1) % FAULTS.length] as Fault;
@@ -124,17 +124,25 @@ try {
       if (run === 2 && load.said().length === before.length) violations.push({ rule: "lost", what: `${fault.name}: the store did not go on when the disk was well again` });
       load.kill();
       const history = parseHistory((await load.ended).output);
+      if (run === 2) {
+        const { rounds: earlier, refusals } = tally[fault.name] ?? { rounds: 0, refusals: 0 };
+        tally[fault.name] = { rounds: earlier + 1, refusals: refusals + history.filter(({ type }) => type === "refused").length };
+      }
       violations.push(...checker.judge(history, await lookAt(folder)));
       begun = begunWrites(history, run);
     }
-    tally[fault.name] = (tally[fault.name] ?? 0) + 1;
     if (violations.length > 0) console.error(`in round ${round}: ${fault.name}`);
   }
 } finally {
   if (isRoot && violations.length === 0) execFileSync("umount", [disk]);
   if (violations.length === 0) rmSync(base, { recursive: true, force: true });
 }
-console.log(JSON.stringify(tally));
+for (const [name, { rounds: tried, refusals }] of Object.entries(tally)) console.log(`${name}: ${tried} times, ${refusals} calls refused`);
+const harmless = Object.entries(tally).filter(([name, { refusals }]) => refusals === 0 && !/rename|descriptors/.test(name));
+if (harmless.length > 0) {
+  console.error(`These faults met nobody, so they prove nothing: ${harmless.map(([name]) => name).join(", ")}`);
+  process.exitCode = 1;
+}
 report(violations, join(disk, "store"));
 
 async function undisturbed(load: RunningLoad): Promise<{ load: RunningLoad; before: string }> {

@@ -30,6 +30,7 @@ async function persist(task: () => Promise<void>): Promise<void> {
       await task();
     } catch (error) {
       if (!isSSSNError(error) || !error.retryable) throw error;
+      say({ type: "refused", code: error.code });
       await pause(RETRY_MS);
     }
   }

@@ -10,6 +10,11 @@ export interface StoreHarness {
   create(clock: Clock): Promise<MessageStore>;
   /** Another store over the place of a closed one. Needed where `durable`. */
   reopen?(closed: MessageStore, clock: Clock): Promise<MessageStore>;
+  /**
+   * Another store over what a crash at this moment would leave of an open one, which is never closed from the suite's point of view.
+   * Makes crashes part of the random sequences.
+   */
+  crash?(open: MessageStore, clock: Clock): Promise<MessageStore>;
   /** Removes the place of a store, after it was closed. */
   destroy?(closed: MessageStore): Promise<void>;
 }
@@ -44,6 +49,12 @@ export class Bench implements AsyncDisposable {
     if (!this.#harness.reopen) throw new Error("A durable store's harness needs reopen()");
     await this.#store.close();
     this.#store = await this.#harness.reopen(this.#store, this.clock);
+  }
+
+  /** Goes on with what a crash at this moment leaves; restarts where the harness can't crash. */
+  async crash(): Promise<void> {
+    if (!this.#harness.crash) return this.restart();
+    this.#store = await this.#harness.crash(this.#store, this.clock);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

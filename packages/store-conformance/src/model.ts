@@ -128,12 +128,19 @@ const restart = fc.constant(
   }),
 );
 
-/** Any sequence of operations; restarts among them where the store is durable. */
+const crash = fc.constant(
+  command("crash", async (_model, real) => {
+    await real.bench.crash();
+    real.log = await real.bench.open();
+  }),
+);
+
+/** Any sequence of operations; restarts and crashes among them where the store is durable. */
 export function commands(durable: boolean): fc.Arbitrary<Iterable<Command>> {
   // A restart after a step of the wall clock legitimately changes what is left of a lease, so a run has one or the other.
   const common = [append, append, read, moveCursor, claim, claim, settleOldest, settleOldest, evict, advance];
   const wild = fc.commands([...common, stepWall], { maxCommands: 60 });
-  return durable ? fc.oneof(wild, fc.commands([...common, restart], { maxCommands: 60 })) : wild;
+  return durable ? fc.oneof(wild, fc.commands([...common, restart, crash], { maxCommands: 60 })) : wild;
 }
 
 /** Runs a sequence of operations on a store and on the model, and compares. */

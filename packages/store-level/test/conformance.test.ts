@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MessageStore } from "@sssn/core";
@@ -24,9 +24,20 @@ for (const durability of ["flushed", "process"] as const) {
         folders.set(store, folder);
         return Promise.resolve(store);
       },
+      // The files as they are while the store is open are what a killed process leaves.
+      async crash(open, clock) {
+        const folder = folders.get(open) ?? "";
+        const left = await mkdtemp(join(tmpdir(), "sssn-level-"));
+        await cp(folder, left, { recursive: true, filter: (path) => !path.endsWith("LOCK") && !path.endsWith("owner.json") });
+        await open.close();
+        await rm(folder, { recursive: true, force: true });
+        const store = new LevelMessageStore({ folder: left, durability, clock });
+        folders.set(store, left);
+        return store;
+      },
       destroy: (closed) => rm(folders.get(closed) ?? "", { recursive: true, force: true }),
     },
     { describe, it },
-    { runs: durability === "process" ? 60 : 20 },
+    { runs: Number(process.env["SSSN_MODEL_RUNS"] ?? (durability === "process" ? 60 : 20)) },
   );
 }
