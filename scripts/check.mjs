@@ -13,5 +13,13 @@ step("Checking that the page of errors is up to date", ["node", "scripts/errors-
 step("Checking for unused files, exports and dependencies", [...pnpm, "run", "check:unused"]);
 step("Checking the packages as they would be published", ["node", "scripts/check-packages.mjs"]);
 step("Installing the packed packages elsewhere and using them", ["node", "scripts/check-packed-install.mjs"]);
-step("Killing the LevelDB store under load, and judging what is left", [...pnpm, "run", "crash", "--rounds", "10"]);
+// Short forms; the long ones, with how often they ran, stand in docs/reliability.md. What can't be tried on a machine is said aloud.
+const loud = { quiet: false };
+step("Killing the LevelDB store under load, and judging what is left", ["node", "reliability/dist/crash.js", "--rounds", "10"]);
+step("Killing it at every system call of a scenario", ["node", "reliability/dist/crash-points.js"], loud);
+step("Cutting the power, and judging what is left", ["node", "reliability/dist/power-loss.js", "--rounds", "5"], loud);
+step("Cutting the power without flushes, which has to show", ["node", "reliability/dist/power-loss.js", "--rounds", "15", "--durability", "process"], loud);
+step("Injuring its files", ["node", "reliability/dist/injuries.js", "--rounds", "200"]);
+step("Making its disk fail and recover", ["node", "reliability/dist/disk-faults.js", "--rounds", "7"], loud);
+step("Stepping its clock, stopping and blocking it", ["node", "reliability/dist/clocks.js", "--rounds", "9"], loud);
 step("Checking that every guarantee has its proof", ["node", "scripts/guarantees.mjs"], { quiet: false });

@@ -43,17 +43,20 @@ export class Checker {
     return [...history.flatMap((event) => this.#observe(event)), ...this.#compare(aftermath)];
   }
 
-  /** Takes what is there as what was acknowledged, after a loss that is allowed. Returns how many acknowledged writes are gone. */
-  forgive({ messages, cursor }: Aftermath): number {
+  /** Takes what is there as what was acknowledged, after a loss that is allowed. Returns the acknowledged writes that are gone. */
+  forgive({ messages, cursor }: Aftermath): readonly number[] {
     const lost = [...this.#written.keys()].filter((sequence) => !messages.has(sequence) && !this.#perhapsAcknowledged.has(sequence));
-    for (const sequence of lost) {
-      this.#sequences.delete(this.#written.get(sequence) ?? "");
-      this.#written.delete(sequence);
+    this.#written.clear();
+    this.#sequences.clear();
+    for (const [sequence, id] of messages) {
+      this.#written.set(sequence, id);
+      this.#sequences.set(id, sequence);
     }
+    this.#perhapsAcknowledged.clear();
     this.#acknowledged.clear();
     this.#holders.clear();
     this.#cursor = cursor;
-    return lost.length;
+    return lost;
   }
 
   #observe(event: HistoryEvent): Violation[] {

@@ -45,7 +45,7 @@ function unmount(): void {
 
 async function runUntilCut(round: number, begun: readonly string[]): Promise<string> {
   const load = startLoad({ folder, run: round, begun, durability });
-  await new Promise((resolve) => setTimeout(resolve, 250 + random.below(750)));
+  await new Promise((resolve) => setTimeout(resolve, 250 + random.below(durability === "process" ? 2_500 : 750)));
   execFileSync("python3", ["-c", CUT, mountPoint], { stdio: "pipe" });
   // What the store says from here on it says over a disk that is gone.
   await new Promise((resolve) => setTimeout(resolve, 20));
@@ -81,9 +81,11 @@ else {
       const found = checker.judge(history, aftermath);
       if (durability === "process") {
         const gone = checker.forgive(aftermath);
-        lost += gone;
+        const last = Math.max(0, ...aftermath.messages.keys());
+        violations = gone.filter((sequence) => sequence <= last).map((sequence) => ({ rule: "lost", what: `${sequence} is gone, but ${last} is there: a hole` }));
+        lost += gone.length;
         refusals += Number(refused);
-        roundsWithLoss += Number(gone > 0);
+        roundsWithLoss += Number(gone.length > 0);
       } else violations = found;
       begun = begunWrites(history, round);
       if (round % 10 === 0 || round === rounds) console.log(`${round} power cuts: ${JSON.stringify(checker.counts)}`);
@@ -92,7 +94,7 @@ else {
     unmount();
     rmSync(base, { recursive: true, force: true });
   }
-  if (durability === "flushed") report(violations, folder);
+  if (durability === "flushed" || violations.length > 0) report(violations, folder);
   else {
     console.log(`durability process: ${lost} acknowledged writes lost in ${roundsWithLoss} of ${rounds} power cuts, as documented; ${refusals} times the store refused to open until the loss was accepted`);
     if (lost === 0) {

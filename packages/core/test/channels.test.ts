@@ -7,6 +7,7 @@ import {
   MemoryMessageStore,
   PassthroughChannel,
   PeriodicChannel,
+  SSSNError,
   WorkQueueChannel,
   isSSSNError,
   silentLogger,
@@ -470,6 +471,30 @@ describe("subscriptions", () => {
     await Promise.all([1, 2, 3].map((content) => channel.write("w", content)));
     await expect.poll(() => seen.length).toBe(6);
     for (const kind of ["sync", "async"]) expect(seen.filter(([name]) => name === kind).map(([, content]) => content)).toEqual([1, 2, 3]);
+  });
+
+  it("go on when the store can't be read for a while, without a gap", async () => {
+    const clock = new VirtualClock();
+    const store = new MemoryMessageStore({ clock });
+    const open = store.open.bind(store);
+    let refusals = 2;
+    store.open = async (...args) => {
+      const log = await open(...args);
+      const read = log.read.bind(log);
+      log.read = (request) => (refusals-- > 0 ? Promise.reject(new SSSNError("store_unavailable", "The database is being opened again.")) : read(request));
+      return log;
+    };
+    const channel = new PassthroughChannel({ id: "c", store, clock, logger: silentLogger });
+    await channel.start();
+    const heard: unknown[] = [];
+    const subscription = await channel.subscribe("s", ({ content }) => void heard.push(content), { from: "start" });
+    await channel.write("w", 1);
+    await clock.advance(3_000);
+    await channel.write("w", 2);
+    await clock.advance(1);
+    expect(heard).toEqual([1, 2]);
+    await subscription.close();
+    await channel.drain();
   });
 
   it("never let a slow, hung or throwing subscriber hold up the writer or another subscriber [W15] [G4.2]", async () => {

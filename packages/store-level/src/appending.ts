@@ -13,20 +13,26 @@ export interface KnownIds {
   readonly messages: ReadonlyMap<number, StoredMessage>;
 }
 
-/** For a batch without ids of its writers'. */
-export const NOTHING_KNOWN: KnownIds = { sequences: new Map(), messages: new Map() };
+const NOTHING_KNOWN: KnownIds = { sequences: new Map(), messages: new Map() };
 
-/** Looks up the ids that writers gave. Ids that the log makes are new by construction and cost nothing. */
+/**
+ * Looks up the ids that writers gave. Nearly always they are new, which LevelDB tells from memory (its filters keep ten bits an id),
+ * so it is asked synchronously: a round trip to its threads would cost more than the message.
+ */
 export async function lookUpIds(database: Database, state: LogState, keys: ChannelKeys, reader: MessageReader, ids: readonly string[]): Promise<KnownIds> {
-  if (ids.length === 0) return NOTHING_KNOWN;
-  const values = await database.getMany(ids.map((id) => keys.id(id)));
   const sequences = new Map<string, number>();
-  for (const [index, id] of ids.entries()) {
-    const value = values[index];
-    if (value !== undefined) sequences.set(id, Number(value));
+  const own: number[] = [];
+  for (const id of ids) {
+    const value = database.getSync(keys.id(id));
+    if (value !== undefined) {
+      sequences.set(id, Number(value));
+      continue;
+    }
+    // A writer may repeat an id that this log made: it says itself where to look.
+    const sequence = sequenceOfToken(id);
+    if (sequence !== undefined && sequence <= state.stored) own.push(sequence);
   }
-  // A writer may repeat an id that this log made: it says itself where to look.
-  const own = ids.flatMap((id) => (sequences.has(id) ? [] : (sequenceOfToken(id) ?? []))).filter((sequence) => sequence <= state.stored);
+  if (sequences.size === 0 && own.length === 0) return NOTHING_KNOWN;
   const messages = await reader.load(database, state, [...new Set([...sequences.values(), ...own])]);
   for (const sequence of own) {
     const id = messages.get(sequence)?.message.id;

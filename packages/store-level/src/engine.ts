@@ -15,6 +15,8 @@ export interface Commit {
   readonly announce?: () => void;
 }
 
+const NOTHING: Commit = { puts: [], deletes: [] };
+
 interface Waiting {
   readonly commit: Commit;
   readonly result: unknown;
@@ -29,6 +31,8 @@ export interface EngineOptions {
   readonly logger: Logger;
 }
 
+/** Where writes are not flushed each by itself, all of them are so often: a power cut takes no more than this. */
+const FLUSH_EVERY_MS = 1_000;
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5_000;
 
@@ -51,6 +55,8 @@ export class Engine {
   #writing: Promise<void> | undefined;
   #reopening: Promise<void> | undefined;
   #opening: Promise<void> | undefined;
+  #flushTimer: NodeJS.Timeout | undefined;
+  #isFlushDue = false;
   #closed = false;
 
   constructor(options: EngineOptions) {
@@ -156,10 +162,20 @@ export class Engine {
       for (const [key, value] of commit.late ?? []) late.set(key, value);
     }
     for (const [key, value] of late) batch.put(key, value());
-    if (batch.length === 1) return batch.close();
-    await batch.write({ sync: this.#options.flush });
+    const sync = this.#options.flush || this.#isFlushDue;
+    if (batch.length === 1 && !this.#isFlushDue) return batch.close();
+    this.#isFlushDue = false;
+    await batch.write({ sync });
     this.#group++;
     mark.note(this.#group);
+    if (!sync) this.#flushTimer ??= setTimeout(() => this.#flushSoon(), FLUSH_EVERY_MS).unref();
+  }
+
+  #flushSoon(): void {
+    this.#flushTimer = undefined;
+    this.#isFlushDue = true;
+    // With nobody to tell: whoever writes next meets the failure, and reports it.
+    this.commit(this.#generation, NOTHING, undefined).catch(() => {});
   }
 
   #fence(error: SSSNError, group: readonly Waiting[]): void {
@@ -195,6 +211,11 @@ export class Engine {
 
   /** Lets the last group finish, then lets go of the folder. */
   async close(): Promise<void> {
+    if (this.#flushTimer && this.isWritable) {
+      this.#isFlushDue = true;
+      await this.commit(this.#generation, NOTHING, undefined).catch(() => {});
+    }
+    clearTimeout(this.#flushTimer);
     this.#closed = true;
     await this.#opening?.catch(() => undefined);
     await this.#writing;

@@ -11,7 +11,7 @@ export interface LevelMessageStoreOptions {
   readonly folder: string;
   /**
    * What an acknowledged write survives. `"flushed"`: a power cut; concurrent writers share one flush. `"process"`: the end of the
-   * process, but not a power cut, which may take the last seconds. Default `"flushed"`.
+   * process, but not a power cut, which may take what was written in the last second or two. Default `"flushed"`.
    */
   readonly durability?: "flushed" | "process";
   readonly clock?: Clock;

@@ -16,8 +16,12 @@ const PAGE = 500;
 export async function chooseVictims(database: Database, state: LogState, reader: MessageReader, policy: RetentionPolicy, now: number, from: number): Promise<{ victims: readonly StoredMessage[]; next: number }> {
   const start = policy.keepUnsettled ? nextSettledEverywhere(state, from) : from;
   if (start === undefined || start > state.stored) return { victims: [], next: Infinity };
-  const { stored, position } = await reader.scan(database, state, start - 1, PAGE);
   const oldest = now - (policy.maxAgeMs ?? Infinity);
+  const isOver = state.count > (policy.maxCount ?? Infinity) || state.bytes > (policy.maxBytes ?? Infinity);
+  // Mostly nothing is due, and one look at the oldest message says so.
+  const [first] = isOver ? [] : (await reader.scan(database, state, start - 1, 1)).stored;
+  if (first && first.message.timestamp >= oldest) return { victims: [], next: Infinity };
+  const { stored, position } = await reader.scan(database, state, start - 1, PAGE);
   let [count, bytes] = [state.count, state.bytes];
   const victims: StoredMessage[] = [];
   for (const entry of stored) {

@@ -1,11 +1,12 @@
 import type { Clock } from "../clock.js";
-import { toError } from "../errors.js";
+import { isSSSNError, toError } from "../errors.js";
 import type { ChannelMessage } from "../message.js";
 import type { Subscription } from "../ports/channel-port.js";
 import type { ChannelLog } from "../ports/message-store.js";
 import type { ChangeSignal } from "./change-signal.js";
 
 const PAGE = 256;
+const RETRY_MS = 1_000;
 
 /** How a log is followed. */
 export interface FollowOptions {
@@ -26,7 +27,11 @@ export async function* follow({ log, changes, clock, after, audience, signal }: 
   let position = after;
   while (!signal.aborted) {
     const version = changes.version;
-    const page = await log.read({ after: position, limit: PAGE, audience });
+    const page = await log.read({ after: position, limit: PAGE, audience }).catch(ifItMayPass);
+    if (!page) {
+      await changes.wait(version, clock, { timeoutMs: RETRY_MS, signal });
+      continue;
+    }
     for (const message of page.messages) {
       if (signal.aborted) return;
       yield message;
@@ -34,6 +39,12 @@ export async function* follow({ log, changes, clock, after, audience, signal }: 
     position = page.position;
     if (page.messages.length === 0) await changes.wait(version, clock, { signal });
   }
+}
+
+/** A store that is being opened again is no reason to end what follows it. */
+function ifItMayPass(error: unknown): undefined {
+  if (isSSSNError(error) && error.retryable) return undefined;
+  throw error;
 }
 
 /** What a subscription does with its messages. */
