@@ -52,7 +52,8 @@ export class Checker {
       this.#written.set(sequence, id);
       this.#sequences.set(id, sequence);
     }
-    this.#perhapsAcknowledged.clear();
+    // What is there and was settled may be removed later; the sequences of what is gone are given out again.
+    for (const sequence of this.#perhapsAcknowledged) if (!messages.has(sequence)) this.#perhapsAcknowledged.delete(sequence);
     this.#acknowledged.clear();
     this.#holders.clear();
     this.#cursor = cursor;

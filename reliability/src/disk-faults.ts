@@ -104,7 +104,7 @@ const base = mkdtempSync(join(tmpdir(), "sssn-faults-"));
 const disk = join(base, "disk");
 mkdirSync(disk);
 if (isRoot) execFileSync("mount", ["-t", "tmpfs", "-o", "size=48m", "tmpfs", disk]);
-let violations = await readOnly(base);
+const violations = await readOnly(base);
 const tally: Record<string, { rounds: number; refusals: number }> = {};
 try {
   for (let round = 1; round <= rounds && violations.length === 0; round++) {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Contender } from "../contenders/contender.js";
 
 /** A figure and its name, such as a rate or a time. */
-export type Measures = Readonly<Record<string, number>>;
+type Measures = Readonly<Record<string, number>>;
 
 /** Something that contenders do, measured once at a time. */
 export interface Workload {

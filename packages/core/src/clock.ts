@@ -72,9 +72,10 @@ export class SteadyClock {
   readonly #clock: Clock;
   readonly #anchor: number;
 
-  constructor(clock: Clock) {
+  /** @param anchor steady time less monotonic time, where it is known. Default: as the wall clock has it now. */
+  constructor(clock: Clock, anchor: number = clock.now() - clock.monotonic()) {
     this.#clock = clock;
-    this.#anchor = clock.now() - clock.monotonic();
+    this.#anchor = anchor;
   }
 
   /** Milliseconds since the Unix epoch, as of the moment this clock was made plus the time that has really passed. */

@@ -1,7 +1,8 @@
-import { SSSNError, isSSSNError, toError, type Cancel, type Clock, type Logger } from "@sssn/core";
+import { SSSNError, isSSSNError, toError, type Cancel, type Clock, type Logger, type SteadyClock } from "@sssn/core";
 import { DatabaseFolder, type Database, type OpenDatabase } from "./database-folder.js";
 import { codeOf, storeFailure } from "./failures.js";
 import { GROUP_KEY } from "./keys.js";
+import { steadyClockOf } from "./steady-anchor.js";
 
 /** One atomic part of a group. */
 export interface Commit {
@@ -48,6 +49,7 @@ export class Engine {
   readonly #databaseFolder: DatabaseFolder;
   readonly #reloads = new Set<() => Promise<void>>();
   #open: OpenDatabase | undefined;
+  #steady: SteadyClock | undefined;
   #generation = 0;
   #group = 0;
   #damage: SSSNError | undefined;
@@ -92,6 +94,11 @@ export class Engine {
     return this.#open.database;
   }
 
+  /** The clock of leases and delays; there once the database is open. */
+  get steady(): SteadyClock {
+    return this.#steady as SteadyClock;
+  }
+
   /** Calls back after every re-open, before anything is accepted again. */
   onReopen(reload: () => Promise<void>): Cancel {
     this.#reloads.add(reload);
@@ -100,9 +107,12 @@ export class Engine {
 
   async #openFirst(): Promise<void> {
     try {
-      this.#use(await this.#databaseFolder.open());
+      const open = await this.#databaseFolder.open();
+      this.#steady = await steadyClockOf(open.database, this.#options.clock);
+      this.#use(open);
     } catch (error) {
       this.#opening = undefined;
+      await this.#databaseFolder.close();
       throw error;
     }
   }

@@ -4,6 +4,7 @@
  *
  *     !format                          the format's version
  *     !group                           the number of the last group of commits; the first entry of each group
+ *     !steady                          how the clock of leases stands against the machine's
  *     !channel!<channel id>            the channel's number, and whether it is addressed
  *     <number>h                        header: last sequence, count, bytes
  *     <number>m<sequence>              a message
@@ -20,6 +21,7 @@
 export const FORMAT_KEY = "!format";
 export const FORMAT_VERSION = "1";
 export const GROUP_KEY = "!group";
+export const STEADY_KEY = "!steady";
 
 const CHANNEL = "!channel!";
 const NUMBER_DIGITS = 6;

@@ -45,7 +45,7 @@ export class LevelChannelLog implements ChannelLog {
   static async open(engine: Engine, channelId: string, keys: ChannelKeys, clock: Clock, addressed: boolean): Promise<LevelChannelLog> {
     const database = await engine.database();
     const { generation } = engine;
-    return new LevelChannelLog(engine, channelId, keys, clock, addressed, await LogState.load(database, keys, channelId, clock), generation);
+    return new LevelChannelLog(engine, channelId, keys, clock, addressed, await LogState.load(database, keys, channelId, engine.steady), generation);
   }
 
   private constructor(engine: Engine, channelId: string, keys: ChannelKeys, clock: Clock, addressed: boolean, state: LogState, generation: number) {
@@ -63,7 +63,7 @@ export class LevelChannelLog implements ChannelLog {
 
   /** After a failed write only the database knows what is there. */
   async #reload(): Promise<void> {
-    this.#state = await LogState.load(this.#engine.reopened, this.#keys, this.channelId, this.#clock);
+    this.#state = await LogState.load(this.#engine.reopened, this.#keys, this.channelId, this.#engine.steady);
     this.#appending = this.#appendingTo(this.#state);
     this.#generation = this.#engine.generation;
     this.#dispatchers = new Map();

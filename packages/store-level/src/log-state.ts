@@ -1,4 +1,4 @@
-import { SteadyClock, type Clock } from "@sssn/core";
+import type { SteadyClock } from "@sssn/core";
 import { ClaimLedger, IntervalSet, type ClaimBatch, type ClaimRecord, type Interval } from "@sssn/core/log-state";
 import type { Database } from "./database-folder.js";
 import type { Commit } from "./engine.js";
@@ -45,11 +45,10 @@ export class LogState {
   }
 
   /** @throws SSSNError `store_corrupted` when the last message that the header speaks of is not there. */
-  static async load(database: Database, keys: ChannelKeys, channelId: string, clock: Clock): Promise<LogState> {
+  static async load(database: Database, keys: ChannelKeys, channelId: string, steady: SteadyClock): Promise<LogState> {
     const header = await readHeader(database, keys);
     const removed = new IntervalSet(await readIntervals(database, keys.removed));
     await checkTail(database, keys, channelId, header.last, removed);
-    const steady = new SteadyClock(clock);
     return new LogState(keys.header, steady, header, removed, await loadLedgers(database, keys, steady, removed));
   }
 

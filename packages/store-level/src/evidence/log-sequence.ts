@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { groupOf, scanLog } from "./log-file.js";
 
 /** Where the commits in the logs stop following each other. */
-export interface Breach {
+interface Breach {
   readonly path: string;
   /** How much of that file is sound. */
   readonly soundBytes: number;
