@@ -1,6 +1,7 @@
 import { cp, mkdtemp, open as openFile, readFile, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import CRC32C from "crc-32/crc32c.js";
 import { NO_METADATA, isSSSNError, silentLogger, type MessageDraft } from "@sssn/core";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
@@ -129,6 +130,59 @@ describe("a store whose files were harmed", () => {
     // The beginning of one more record: the head says that more follows than is there.
     await writeFile(log, Buffer.concat([await readFile(log), Buffer.from([1, 2, 3, 4, 200, 0, 1, 9, 9, 9])]));
     expect(await outcome(folder)).toBe(COUNT);
+  });
+});
+
+describe("a store with durability process", () => {
+  /** Fills a store, then makes its mark say that the machine was started anew since. */
+  async function afterRestartOfTheMachine(): Promise<{ readonly folder: string; readonly log: string }> {
+    const folder = await mkdtemp(join(tmpdir(), "sssn-evidence-"));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const store = new LevelMessageStore({ folder, durability: "process", logger: silentLogger });
+    const channel = await store.open("c");
+    for (let index = 1; index <= COUNT; index++) await channel.append([draft(index)]);
+    await store.close();
+    const [group] = JSON.parse((await readFile(join(folder, "mark"), "latin1")).slice(8, 512).trim()) as [number];
+    const json = JSON.stringify([group, false, "another start"]);
+    const slot = `${(CRC32C.buf(Buffer.from(json)) >>> 0).toString(16).padStart(8, "0")}${json}`.padEnd(512, " ");
+    await writeFile(join(folder, "mark"), slot + slot, "latin1");
+    return { folder, log: await fileOf(folder, /\.log$/) };
+  }
+
+  /** What can be read: has to be the first so many messages, without a hole. */
+  async function kept(folder: string): Promise<number> {
+    const warnings: string[] = [];
+    const store = new LevelMessageStore({ folder, durability: "process", logger: { ...silentLogger, warn: (_fields, text) => void warnings.push(text) } });
+    const { messages } = await (await store.open("c")).read({ after: 0, limit: 1_000 });
+    await store.close();
+    expect(messages.map(({ sequence }) => sequence)).toEqual(messages.map((_, index) => index + 1));
+    expect(warnings.join()).toMatch(/as durability process allows/);
+    return messages.length;
+  }
+
+  it("opens after a power cut took the end of its log, says so, and has lost nothing in the middle", async () => {
+    const { folder, log } = await afterRestartOfTheMachine();
+    await truncate(log, 30_000);
+    expect(await kept(folder)).toBeLessThan(COUNT);
+  });
+
+  it("gives up what lies behind a hole that a power cut left, rather than serve over it", async () => {
+    const { folder, log } = await afterRestartOfTheMachine();
+    await flip(log, 20_000);
+    expect(await kept(folder)).toBeLessThan(100);
+    const store = open(folder);
+    expect((await (await store.open("c")).append([draft(COUNT + 1)]))[0]?.sequence).toBeLessThan(100);
+  });
+
+  it("refuses the same damage while the machine was not restarted: nothing but damage explains it then", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "sssn-evidence-"));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const store = new LevelMessageStore({ folder, durability: "process", logger: silentLogger });
+    const channel = await store.open("c");
+    for (let index = 1; index <= COUNT; index++) await channel.append([draft(index)]);
+    await store.close();
+    await truncate(await fileOf(folder, /\.log$/), 30_000);
+    expect(await outcome(folder)).toBe("store_corrupted");
   });
 });
 
