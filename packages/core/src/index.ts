@@ -33,6 +33,7 @@ export { type JobContext, type JobHandler } from "./channels/job.js";
 export { Worker, type JobEvent, type WorkOptions, type WorkerReport } from "./channels/worker.js";
 
 export { ChannelClient, work, type ChannelResolver } from "./client/channel-client.js";
+export { Requester, answer, type AnswerOptions, type RequestOptions, type RequesterOptions } from "./client/requester.js";
 
 export {
   BaseSystem,

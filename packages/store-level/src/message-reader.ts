@@ -1,11 +1,12 @@
 import { COMMON_LANE } from "@sssn/core/log-state";
 import type { Database } from "./database-folder.js";
+import { EntryCursor, ParkedCursor } from "./entry-cursor.js";
 import { parseSortable, rangeOf, sortable, type ChannelKeys } from "./keys.js";
 import type { LogState } from "./log-state.js";
 import { corrupted, decodeMessage, type StoredMessage } from "./records.js";
 
-/** LevelDB hands out so many bytes at a time at the most. */
-const READ_AHEAD_BYTES = 1024 * 1024;
+/** Shorter pages are not worth fetching ahead. */
+const READ_AHEAD_FROM = 100;
 
 /** A stretch of the log. */
 export interface Stretch {
@@ -18,6 +19,7 @@ export interface Stretch {
 export class MessageReader {
   readonly #channelId: string;
   readonly #keys: ChannelKeys;
+  readonly #parked = new ParkedCursor();
 
   constructor(channelId: string, keys: ChannelKeys) {
     this.#channelId = channelId;
@@ -34,11 +36,19 @@ export class MessageReader {
     const stored: StoredMessage[] = [];
     let expected = state.removed.nextAbsent(after + 1);
     if (expected > end) return { stored, position: Math.max(after, end) };
-    const iterator = database.iterator({ gte: this.#keys.message(expected), lte: this.#keys.message(end), highWaterMarkBytes: READ_AHEAD_BYTES });
+    const from = this.#keys.message(expected);
+    const parked = this.#parked.take(database, from);
+    let cursor = parked ?? this.#cursor(database, from, end);
     try {
       while (stored.length < limit && expected <= end) {
-        const entries = await iterator.nextv(limit - stored.length);
-        if (entries.length === 0) throw corrupted(this.#channelId, expected, "it is missing");
+        const entries = await cursor.next(limit - stored.length);
+        if (entries.length === 0) {
+          // A parked one ends where the log ended when it was opened.
+          if (cursor !== parked) throw corrupted(this.#channelId, expected, "it is missing");
+          await cursor.close();
+          cursor = this.#cursor(database, this.#keys.message(expected), end);
+          continue;
+        }
         for (const [key, value] of entries) {
           const sequence = this.#keys.sequenceOf(key);
           // Removed since the scan began, or removed while the iterator still shows the state before.
@@ -51,11 +61,17 @@ export class MessageReader {
         expected = state.removed.nextAbsent(expected);
       }
     } catch (error) {
+      await cursor.close();
       if (stored.length === 0) throw error;
-    } finally {
-      await iterator.close();
+      return { stored, position: stored.at(-1)?.message.sequence ?? after };
     }
+    if (limit >= READ_AHEAD_FROM && expected <= end) await this.#parked.leave(cursor, from, this.#keys.message(expected), limit);
+    else await cursor.close();
     return { stored, position: expected > end ? end : (stored.at(-1)?.message.sequence ?? after) };
+  }
+
+  #cursor(database: Database, from: string, end: number): EntryCursor {
+    return new EntryCursor(database, { gte: from, lte: this.#keys.message(end) });
   }
 
   /** Messages by sequence; removed ones are missing. */

@@ -3,7 +3,8 @@ import { SSSNError, deepFreeze, NO_METADATA, type ChannelMessage, type JsonValue
 
 const CHECKSUM_DIGITS = 8;
 
-type Fields = [string, number, string, JsonValue, ChannelMessage["metadata"] | 0, string | 0, string | 0, string | 0, number, 0 | 1];
+/** What most messages do not have comes last, and is left out where there is none of it. */
+type Fields = [id: string, timestamp: number, senderId: string, content: JsonValue, metadata?: ChannelMessage["metadata"] | 0, correlationId?: string | 0, replyTo?: string | 0, recipientId?: string | 0, availableAt?: number, givenId?: 0 | 1];
 
 /** A message as it lies in the database. */
 export interface StoredMessage {
@@ -19,27 +20,30 @@ export interface StoredMessage {
  * that a record that was damaged, or that stands under another message's key, does not pass.
  */
 export function encodeMessage(message: ChannelMessage, givenId: boolean): string {
-  const { id, timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, availableAt } = message;
-  const fields: Fields = [id, timestamp, senderId, content, metadata === NO_METADATA ? 0 : metadata, correlationId ?? 0, replyTo ?? 0, recipientId ?? 0, availableAt ?? 0, givenId ? 1 : 0];
-  const json = JSON.stringify(fields);
-  return checksum(json, message.sequence) + json;
+  const json = JSON.stringify(fieldsOf(message, givenId));
+  return checksum(json, message.sequence).toString(16).padStart(CHECKSUM_DIGITS, "0") + json;
+}
+
+function fieldsOf({ id, timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, availableAt }: ChannelMessage, givenId: boolean): Fields {
+  if (metadata === NO_METADATA && correlationId === undefined && replyTo === undefined && recipientId === undefined && availableAt === undefined && !givenId) return [id, timestamp, senderId, content];
+  return [id, timestamp, senderId, content, metadata === NO_METADATA ? 0 : metadata, correlationId ?? 0, replyTo ?? 0, recipientId ?? 0, availableAt ?? 0, givenId ? 1 : 0];
 }
 
 /** @throws SSSNError `store_corrupted`, naming channel and sequence. */
 export function decodeMessage(channelId: string, sequence: number, record: string): StoredMessage {
   const json = record.slice(CHECKSUM_DIGITS);
-  if (checksum(json, sequence) !== record.slice(0, CHECKSUM_DIGITS)) throw corrupted(channelId, sequence, "its checksum does not fit its content");
+  if (checksum(json, sequence) !== Number(`0x${record.slice(0, CHECKSUM_DIGITS)}`)) throw corrupted(channelId, sequence, "its checksum does not fit its content");
   const [id, timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, availableAt, givenId] = JSON.parse(json) as Fields;
-  const message: { -readonly [Field in keyof ChannelMessage]: ChannelMessage[Field] } = { id, sequence, timestamp, senderId, content: deepFreeze(content), metadata: metadata === 0 ? NO_METADATA : deepFreeze(metadata) };
-  if (correlationId !== 0) message.correlationId = correlationId;
-  if (replyTo !== 0) message.replyTo = replyTo;
-  if (recipientId !== 0) message.recipientId = recipientId;
-  if (availableAt !== 0) message.availableAt = availableAt;
+  const message: { -readonly [Field in keyof ChannelMessage]: ChannelMessage[Field] } = { id, sequence, timestamp, senderId, content: deepFreeze(content), metadata: metadata ? deepFreeze(metadata) : NO_METADATA };
+  if (correlationId) message.correlationId = correlationId;
+  if (replyTo) message.replyTo = replyTo;
+  if (recipientId) message.recipientId = recipientId;
+  if (availableAt) message.availableAt = availableAt;
   return { message: Object.freeze(message), givenId: givenId === 1, bytes: record.length };
 }
 
-function checksum(json: string, sequence: number): string {
-  return crc32(json, sequence >>> 0).toString(16).padStart(CHECKSUM_DIGITS, "0");
+function checksum(json: string, sequence: number): number {
+  return crc32(json, sequence >>> 0);
 }
 
 /** Something that was stored can't be read back. */

@@ -1,7 +1,7 @@
 import { cp, mkdtemp, open as openFile, readFile, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import CRC32C from "crc-32/crc32c.js";
+import { crc32 } from "node:zlib";
 import { NO_METADATA, isSSSNError, silentLogger, type MessageDraft } from "@sssn/core";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
@@ -144,7 +144,7 @@ describe("a store with durability process", () => {
     await store.close();
     const [group] = JSON.parse((await readFile(join(folder, "mark"), "latin1")).slice(8, 512).trim()) as [number];
     const json = JSON.stringify([group, false, "another start"]);
-    const slot = `${(CRC32C.buf(Buffer.from(json)) >>> 0).toString(16).padStart(8, "0")}${json}`.padEnd(512, " ");
+    const slot = `${crc32(json).toString(16).padStart(8, "0")}${json}`.padEnd(512, " ");
     await writeFile(join(folder, "mark"), slot + slot, "latin1");
     return { folder, log: await fileOf(folder, /\.log$/) };
   }

@@ -1,3 +1,6 @@
 export { HttpTransport, type HttpTransportOptions } from "./server/http-transport.js";
-export { fromProblem, toProblem, type Problem } from "./protocol.js";
+export { type RequestRecord } from "./server/exchange.js";
+export { type ReadinessCheck } from "./server/readiness.js";
+export { openApiDocument, type OpenApiDocument } from "./protocol/openapi.js";
+export { fromProblem, toProblem, type Problem } from "./protocol/problem.js";
 export * from "./client.js";

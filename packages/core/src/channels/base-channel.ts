@@ -232,9 +232,9 @@ export abstract class BaseChannel<Content = unknown> extends ChannelLifecycle<Co
     const after = await startPosition(log, systemId, options);
     const abort = new AbortController();
     const signal = AbortSignal.any([abort.signal, this.ending, ...(options.signal ? [options.signal] : [])]);
-    const messages = follow({ log, changes: this.changes, clock: this.options.clock, after, audience: this.audienceOf(systemId), signal });
+    const pages = this.#follow(log, systemId, after, signal);
     const commits = new LatestOnly<number>((sequence) => this.guarded("subscriber", () => commitCursor(log, systemId, sequence, options)));
-    const subscription = new LocalSubscription(messages, abort, {
+    const subscription = new LocalSubscription(pages, abort, signal, {
       deliver: async (message) => {
         await this.guarded("subscriber", () => callback(message as ChannelMessage<Content>));
         if (options.cursor !== undefined) commits.push(message.sequence);
@@ -255,11 +255,30 @@ export abstract class BaseChannel<Content = unknown> extends ChannelLifecycle<Co
   }
 
   async *stream(readerId: string, options: StreamOptions = {}): AsyncGenerator<ChannelMessage<Content>, void, undefined> {
+    for await (const page of this.pages(readerId, options)) {
+      for (const message of page) {
+        if (options.signal?.aborted || this.ending.aborted) return;
+        yield message;
+      }
+    }
+  }
+
+  async *pages(readerId: string, options: StreamOptions = {}): AsyncGenerator<readonly ChannelMessage<Content>[], void, undefined> {
     const log = await this.#authorize(readerId, "stream");
     const after = await startPosition(log, readerId, options);
     const signal = options.signal ? AbortSignal.any([options.signal, this.ending]) : this.ending;
-    const messages = follow({ log, changes: this.changes, clock: this.options.clock, after, audience: this.audienceOf(readerId), signal });
-    for await (const message of messages) yield message as ChannelMessage<Content>;
+    for await (const page of this.#follow(log, readerId, after, signal)) yield page as readonly ChannelMessage<Content>[];
+  }
+
+  #follow(log: ChannelLog, readerId: string, after: number, signal: AbortSignal): AsyncGenerator<readonly ChannelMessage[], void, undefined> {
+    return follow({ log, changes: this.changes, pages: this.sharedPages, clock: this.options.clock, after, audience: this.audienceOf(readerId), signal });
+  }
+
+  /** Whether the channel runs and its log answers. */
+  async isReady(): Promise<boolean> {
+    if (this.state !== "running") return false;
+    await this.log.bounds();
+    return true;
   }
 
   // ---------------------------------------------------------------- host operations
@@ -273,15 +292,27 @@ export abstract class BaseChannel<Content = unknown> extends ChannelLifecycle<Co
   }
 
   async clear(adminId: string, filter?: ClearFilter<Content>): Promise<number> {
-    return host.clear(await this.#authorize(adminId, "clear"), filter as ClearFilter<unknown> | undefined);
+    const log = await this.#authorize(adminId, "clear");
+    return this.#removing(() => host.clear(log, filter as ClearFilter<unknown> | undefined));
   }
 
   async evict(adminId: string, policy: RetentionPolicy = this.options.retention ?? {}): Promise<number> {
-    return host.evict(await this.#authorize(adminId, "evict"), this.retention(policy));
+    const log = await this.#authorize(adminId, "evict");
+    return this.#removing(() => host.evict(log, this.retention(policy)));
   }
 
   async remove(adminId: string, ids: readonly string[]): Promise<number> {
-    return host.remove(await this.#authorize(adminId, "remove"), ids);
+    const log = await this.#authorize(adminId, "remove");
+    return this.#removing(() => host.remove(log, ids));
+  }
+
+  /** What is gone when this resolves is delivered to nobody any more. */
+  async #removing(remove: () => Promise<number>): Promise<number> {
+    try {
+      return await remove();
+    } finally {
+      this.sharedPages.forget();
+    }
   }
 
   async deadLetters(adminId: string, options: SettleOptions & { limit?: number } = {}): Promise<readonly DeadMessage[]> {

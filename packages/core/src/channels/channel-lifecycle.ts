@@ -10,6 +10,7 @@ import { ChangeSignal } from "./change-signal.js";
 import { resolveChannelOptions, type ChannelOptions, type ResolvedChannelOptions } from "./channel-options.js";
 import { ErrorsSeen, type ContinuedError } from "./errors-seen.js";
 import { PendingWrites } from "./pending-writes.js";
+import { SharedPages } from "./shared-pages.js";
 
 /** Where a channel is in its life. */
 export type ChannelState = "init" | "running" | "draining" | "stopped";
@@ -37,6 +38,8 @@ export abstract class ChannelLifecycle<Content = unknown> implements AsyncDispos
   protected readonly options: ResolvedChannelOptions<Content>;
   /** Raised whenever there may be something new in the log. */
   protected readonly changes = new ChangeSignal();
+  /** What followers of the log read, for others at the same place. */
+  protected readonly sharedPages: SharedPages;
   protected readonly pending: PendingWrites;
   /** Aborts when the channel begins to end: whoever waits stops waiting. */
   protected readonly ending: AbortSignal;
@@ -56,6 +59,7 @@ export abstract class ChannelLifecycle<Content = unknown> implements AsyncDispos
     this.id = this.options.id;
     this.visibility = this.options.visibility;
     this.security = this.options.security;
+    this.sharedPages = new SharedPages(this.options.clock);
     this.pending = new PendingWrites(this.id, this.options.maxPendingWrites);
     this.ending = this.#end.signal;
     this.#errors.events.on("error", (error) => this.events.emit("error", error));
@@ -113,6 +117,7 @@ export abstract class ChannelLifecycle<Content = unknown> implements AsyncDispos
     this.#enter("draining");
     this.changes.raise();
     this.#end.abort();
+    this.sharedPages.forget();
     const tidy = async (): Promise<void> => {
       await this.stopWork();
       await this.#maintenance?.stop();

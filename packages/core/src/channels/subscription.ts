@@ -4,6 +4,7 @@ import type { ChannelMessage } from "../message.js";
 import type { Subscription } from "../ports/channel-port.js";
 import type { ChannelLog } from "../ports/message-store.js";
 import type { ChangeSignal } from "./change-signal.js";
+import type { SharedPages } from "./shared-pages.js";
 
 const PAGE = 256;
 const RETRY_MS = 1_000;
@@ -12,6 +13,7 @@ const RETRY_MS = 1_000;
 export interface FollowOptions {
   readonly log: ChannelLog;
   readonly changes: ChangeSignal;
+  readonly pages: SharedPages;
   readonly clock: Clock;
   /** Messages behind this sequence. */
   readonly after: number;
@@ -20,22 +22,19 @@ export interface FollowOptions {
 }
 
 /**
- * Yields messages in log order for ever: what is there, then what comes. It is woken up and reads; nothing is pushed at it, so a
- * slow reader costs nobody anything. Ends without an error when the signal aborts.
+ * Yields messages in log order for ever, a page at a time: what is there, then what comes. It is woken up and reads; nothing is pushed at
+ * it, so a slow reader costs nobody anything. Ends without an error when the signal aborts.
  */
-export async function* follow({ log, changes, clock, after, audience, signal }: FollowOptions): AsyncGenerator<ChannelMessage, void, undefined> {
+export async function* follow({ log, changes, pages, clock, after, audience, signal }: FollowOptions): AsyncGenerator<readonly ChannelMessage[], void, undefined> {
   let position = after;
   while (!signal.aborted) {
-    const version = changes.version;
-    const page = await log.read({ after: position, limit: PAGE, audience }).catch(ifItMayPass);
+    const { version } = changes;
+    const page = await pages.read(log, { after: position, limit: PAGE, audience }, version).catch(ifItMayPass);
     if (!page) {
       await changes.wait(version, clock, { timeoutMs: RETRY_MS, signal });
       continue;
     }
-    for (const message of page.messages) {
-      if (signal.aborted) return;
-      yield message;
-    }
+    if (page.messages.length > 0) yield page.messages;
     position = page.position;
     if (page.messages.length === 0) await changes.wait(version, clock, { signal });
   }
@@ -62,15 +61,20 @@ export class LocalSubscription implements Subscription {
   readonly closed: Promise<void>;
   readonly #abort: AbortController;
 
-  /** @param abort what ends `messages`. */
-  constructor(messages: AsyncIterable<ChannelMessage>, abort: AbortController, delivery: Delivery) {
+  /** @param abort what ends `pages`. */
+  constructor(pages: AsyncIterable<readonly ChannelMessage[]>, abort: AbortController, signal: AbortSignal, delivery: Delivery) {
     this.#abort = abort;
-    this.closed = this.#run(messages, delivery);
+    this.closed = this.#run(pages, signal, delivery);
   }
 
-  async #run(messages: AsyncIterable<ChannelMessage>, delivery: Delivery): Promise<void> {
+  async #run(pages: AsyncIterable<readonly ChannelMessage[]>, signal: AbortSignal, delivery: Delivery): Promise<void> {
     try {
-      for await (const message of messages) await delivery.deliver(message);
+      for await (const page of pages) {
+        for (const message of page) {
+          if (signal.aborted) break;
+          await delivery.deliver(message);
+        }
+      }
     } catch (thrown) {
       delivery.failed(toError(thrown));
     }

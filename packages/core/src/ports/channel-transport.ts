@@ -1,4 +1,5 @@
-import type { ChannelEndpoint, ChannelHostPort, ChannelInfo, ChannelPort } from "./channel-port.js";
+import type { ChannelMessage } from "../message.js";
+import type { ChannelEndpoint, ChannelHostPort, ChannelInfo, ChannelPort, StreamOptions } from "./channel-port.js";
 import type { ChannelSecurity } from "./channel-security.js";
 
 /** What a transport needs of a channel that it carries. */
@@ -8,8 +9,10 @@ export interface PublishedChannel extends ChannelPort, ChannelHostPort {
   describe(): ChannelInfo;
   addEndpoint(endpoint: ChannelEndpoint): void;
   removeEndpoint(endpoint: ChannelEndpoint): void;
-  /** `running` takes requests; anything else is on its way in or out. */
-  readonly state: string;
+  /** Whether the channel runs and its log answers. Pending while a store is being opened again. */
+  isReady(): Promise<boolean>;
+  /** What `stream()` yields, a page at a time: followers at the same place are handed the same page. */
+  pages(readerId: string, options?: StreamOptions): AsyncIterable<readonly ChannelMessage<unknown>[]>;
 }
 
 /** Carries channels out of the process. */

@@ -1,7 +1,7 @@
 import { closeSync, fdatasync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import CRC32C from "crc-32/crc32c.js";
+import { crc32 } from "node:zlib";
 import { toError } from "@sssn/core";
 
 const SLOT_BYTES = 512;
@@ -143,5 +143,5 @@ function decode(slot: Buffer): Mark | undefined {
 }
 
 function checksum(json: string): string {
-  return (CRC32C.buf(Buffer.from(json, "latin1")) >>> 0).toString(16).padStart(8, "0");
+  return crc32(json).toString(16).padStart(8, "0");
 }

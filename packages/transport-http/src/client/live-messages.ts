@@ -1,5 +1,5 @@
 import { SSSNError, deepFreeze, isSSSNError, sleep, type ChannelMessage, type Clock } from "@sssn/core";
-import { KEEP_ALIVE_MS } from "../protocol.js";
+import { KEEP_ALIVE_MS } from "../protocol/timing.js";
 import { EventParser, type ServerEvent } from "./event-parser.js";
 import type { Requester } from "./requester.js";
 

@@ -1,5 +1,5 @@
 import { SSSNError, isSSSNError, sleep, systemClock, toError, type Clock } from "@sssn/core";
-import { fromProblem } from "../protocol.js";
+import { fromProblem } from "../protocol/problem.js";
 
 /** A token, or what gets one: asked again when the host says that the last one has expired. */
 export type TokenSource = string | (() => string | Promise<string>);

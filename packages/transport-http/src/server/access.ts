@@ -1,10 +1,12 @@
-import type { Request } from "express";
+import type { IncomingMessage } from "node:http";
 import { SSSNError, invalidToken, type ChannelOperation, type Principal, type PublishedChannel } from "@sssn/core";
 
-/** A channel and on whose behalf it is used. */
+/** A channel, on whose behalf it is used, and what proved that. */
 export interface Access {
   readonly channel: PublishedChannel;
   readonly principal: Principal;
+  readonly operation: ChannelOperation;
+  readonly credential: string;
 }
 
 /** The published channels, and the one way to get at them: with a credential that covers the operation. */
@@ -30,11 +32,9 @@ export class PublishedChannels {
    * Authenticates and authorizes before anything else happens. A channel that is private, or does not exist, looks the same: 401
    * without a valid token, 404 with one.
    */
-  async open(request: Request, operation: ChannelOperation): Promise<Access> {
-    const credential = bearerOf(request);
-    const id = request.params["id"];
-    const channel = typeof id === "string" ? this.#channels.get(id) : undefined;
-    if (channel) return { channel, principal: await channel.security.authorizeRequest(credential, channel.id, operation) };
+  async open(channelId: string, credential: string, operation: ChannelOperation): Promise<Access> {
+    const channel = this.#channels.get(channelId);
+    if (channel) return { channel, credential, operation, principal: await channel.security.authorizeRequest(credential, channelId, operation) };
     await this.authenticate(credential);
     throw new SSSNError("channel_not_found", "There is no such channel here.");
   }
@@ -48,8 +48,7 @@ export class PublishedChannels {
   }
 
   /** The channels that this credential may see. */
-  async visible(request: Request): Promise<readonly PublishedChannel[]> {
-    const credential = bearerOf(request);
+  async visible(credential: string): Promise<readonly PublishedChannel[]> {
     await this.authenticate(credential);
     const checks = this.all.map(async (channel) => {
       const allowed = await channel.security.authorizeRequest(credential, channel.id, "info").then(
@@ -62,11 +61,18 @@ export class PublishedChannels {
   }
 }
 
-/** The credential of a request: one Authorization header of the scheme Bearer, whatever the case of that word. */
-function bearerOf(request: Request): string {
-  // Node joins repeated headers of most names, but keeps only the first Authorization; the raw list shows them all.
-  const given = request.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === "authorization").length;
-  const match = /^bearer +([^\s]+)$/i.exec(request.headers.authorization ?? "");
-  if (given === 1 && match?.[1] !== undefined) return match[1];
+const BEARER = /^bearer +(\S+)$/i;
+
+/** The credential of a request: one Authorization header of the scheme Bearer, whatever the case of that word. @throws SSSNError `token_missing`. */
+export function bearerOf(request: IncomingMessage): string {
+  const match = BEARER.exec(request.headers.authorization ?? "");
+  if (match?.[1] !== undefined && authorizationHeaders(request.rawHeaders) === 1) return match[1];
   throw new SSSNError("token_missing", "This takes a token: send the header Authorization: Bearer <token>.");
+}
+
+/** Node keeps only the first Authorization header; the raw list shows them all. */
+function authorizationHeaders(raw: readonly string[]): number {
+  let count = 0;
+  for (let index = 0; index < raw.length; index += 2) if (raw[index]?.length === 13 && raw[index]?.toLowerCase() === "authorization") count++;
+  return count;
 }

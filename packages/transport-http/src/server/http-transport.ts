@@ -1,7 +1,9 @@
 import { createServer, type Server } from "node:http";
+import { createServer as createTlsServer, type ServerOptions as TlsServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
-import express, { type Express } from "express";
+import type { Express } from "express";
 import {
+  EventSource,
   SSSNError,
   consoleLogger,
   systemClock,
@@ -13,8 +15,13 @@ import {
   type PublishedChannel,
 } from "@sssn/core";
 import { PublishedChannels } from "./access.js";
-import { problemHandler } from "./problems.js";
-import { channelRoutes } from "./routes.js";
+import { makeApplication, mountChannels } from "./application.js";
+import { ChannelRequests } from "./channel-requests.js";
+import type { RequestRecord } from "./exchange.js";
+import { HeldRequests } from "./held-requests.js";
+import { Readiness, type ReadinessCheck } from "./readiness.js";
+import { RequestLog } from "./request-log.js";
+import { Tickets } from "./tickets.js";
 
 export interface HttpTransportOptions {
   /** Where to listen. Default `127.0.0.1`: this machine only. */
@@ -23,19 +30,31 @@ export interface HttpTransportOptions {
   readonly port?: number;
   /** What clients are told to connect to, when it is not where the server listens: behind a proxy, say. */
   readonly publicUrl?: string;
+  /** Serve https: at least `key` and `cert`, and whatever else Node's TLS server takes. Default: plain http, for this machine or behind a proxy that ends TLS. */
+  readonly tls?: TlsServerOptions;
+  /** Which proxies are believed in what they say of the caller's address, as express has it: how many, or their addresses. Default: none. */
+  readonly trustProxy?: boolean | number | string;
+  /** Origins whose pages may call from a browser, such as `https://app.example`. Default: none. */
+  readonly corsOrigins?: readonly string[];
   /** Publish channels with open or plain-ACL security beyond this machine all the same. Default false. */
   readonly allowInsecure?: boolean;
   /** Largest request body, in bytes. Default 4 MiB. */
   readonly maxBodyBytes?: number;
   /** Most connections at once. Default 10 000. */
   readonly maxConnections?: number;
+  /** What else has to hold for `/readyz`, by name: that a worker is not deaf (`() => worker.isListening`), say. */
+  readonly readiness?: Readonly<Record<string, ReadinessCheck>>;
   readonly clock?: Clock;
+  /** One line a request on the level info, without a token. A pino logger fits. Default: warnings and errors to the console. */
   readonly logger?: Logger;
 }
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
+const KEEP_ALIVE_TIMEOUT_MS = 20_000;
+const MAX_HEADER_BYTES = 32_768;
+const MAX_BODY_BYTES = 4 * 1024 * 1024;
 const DEFAULT_STOP_MS = 10_000;
 
 /**
@@ -56,12 +75,18 @@ const DEFAULT_STOP_MS = 10_000;
  */
 export class HttpTransport implements ChannelTransport {
   readonly name = "http";
-  /** The express application, to add middleware or routes of your own before `start()`. */
+  /** The express application, to add middleware or routes of your own before `start()`: they run before the channels'. */
   readonly app: Express;
+  /** Each request, once it is answered. */
+  readonly events = new EventSource<{ request: RequestRecord }>();
   readonly #options: HttpTransportOptions;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
   readonly #host: string;
   readonly #port: number;
+  readonly #maxBodyBytes: number;
   readonly #channels = new PublishedChannels();
+  readonly #held: HeldRequests;
   readonly #stopping = new AbortController();
   readonly #endpoints = new Map<string, ChannelEndpoint>();
   readonly #server: Server;
@@ -70,36 +95,34 @@ export class HttpTransport implements ChannelTransport {
 
   constructor(options: HttpTransportOptions = {}) {
     this.#options = options;
+    this.#logger = options.logger ?? consoleLogger;
+    this.#clock = options.clock ?? systemClock;
     this.#host = options.host ?? "127.0.0.1";
     this.#port = validateInteger("port", options.port ?? 8_000, 0, 65_535);
-    this.app = this.#makeApp(options);
-    this.#server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: 32_768 }, this.app);
+    this.#maxBodyBytes = validateInteger("maxBodyBytes", options.maxBodyBytes ?? MAX_BODY_BYTES, 1, 256 * 1024 * 1024);
+    this.#held = new HeldRequests(this.#clock);
+    this.app = this.#makeApplication(options);
+    const limits = { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES };
+    this.#server = options.tls ? createTlsServer({ ...options.tls, ...limits }, this.app) : createServer(limits, this.app);
     this.#server.maxConnections = validateInteger("maxConnections", options.maxConnections ?? 10_000, 1, 1_000_000);
   }
 
-  #makeApp({ maxBodyBytes = 4 * 1024 * 1024, clock = systemClock }: HttpTransportOptions): Express {
-    const app = express();
-    app.disable("x-powered-by");
-    app.disable("etag");
-    app.set("query parser", "simple");
-    app.use((_request, response, next) => {
-      response.set({ "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store" });
-      // A connection that is kept alive would hold a stopping server open.
-      if (this.#stopping.signal.aborted) response.set("Connection", "close");
-      next();
+  #makeApplication({ corsOrigins = [], trustProxy = false, readiness = {} }: HttpTransportOptions): Express {
+    const log = new RequestLog(this.#logger, this.#clock);
+    const ready = new Readiness(this.#clock, { channels: () => this.#channels.all, isUp: () => this.#url !== undefined && !this.#stopping.signal.aborted, checks: readiness });
+    return makeApplication({
+      logger: this.#logger,
+      corsOrigins,
+      trustProxy,
+      isStopping: () => this.#stopping.signal.aborted,
+      readiness: () => ready.failing(),
+      ended: (record) => {
+        log.write(record);
+        this.events.emit("request", record);
+        // A connection whose stream has ended is idle now, and would be kept alive for a client that asks for more.
+        if (this.#stopping.signal.aborted) setImmediate(() => this.#server.closeIdleConnections());
+      },
     });
-    app.get("/healthz", (_request, response) => void response.json({ status: "ok" }));
-    app.get("/readyz", (_request, response) => {
-      const ready = this.#isReady();
-      response.status(ready ? 200 : 503).json({ status: ready ? "ready" : "not ready" });
-    });
-    app.use("/channels", express.json({ limit: maxBodyBytes, strict: false, inflate: false }));
-    app.use("/channels", channelRoutes({ channels: this.#channels, clock, stopping: this.#stopping.signal }));
-    return app;
-  }
-
-  #isReady(): boolean {
-    return this.#url !== undefined && !this.#stopping.signal.aborted && this.#channels.all.every(({ state }) => state === "running");
   }
 
   attach(channel: PublishedChannel): void {
@@ -128,14 +151,13 @@ export class HttpTransport implements ChannelTransport {
   }
 
   async start(): Promise<readonly string[]> {
-    this.app.use((_request, _response) => {
-      throw new SSSNError("not_found", "There is nothing at this path. The channels are below /channels.");
-    });
-    this.app.use(problemHandler(this.#options.logger ?? consoleLogger));
+    const context = { clock: this.#clock, held: this.#held, tickets: new Tickets(this.#clock), stopping: this.#stopping.signal };
+    mountChannels(this.app, new ChannelRequests({ channels: this.#channels, context, maxBodyBytes: this.#maxBodyBytes }), this.#logger);
     await this.#listen();
+    this.#held.start();
     const { port } = this.#server.address() as AddressInfo;
     const host = this.#host.includes(":") ? `[${this.#host}]` : this.#host;
-    this.#url = (this.#options.publicUrl ?? `http://${host}:${port}`).replace(/\/+$/, "");
+    this.#url = (this.#options.publicUrl ?? `${this.#options.tls ? "https" : "http"}://${host}:${port}`).replace(/\/+$/, "");
     for (const channel of this.#channels.all) this.#announce(channel, this.#url);
     return [this.#url];
   }
@@ -161,15 +183,14 @@ export class HttpTransport implements ChannelTransport {
 
   async #stop(timeoutMs: number): Promise<void> {
     this.#stopping.abort();
-    const { clock = systemClock } = this.#options;
+    await this.#held.stop();
     if (this.#server.listening) {
       const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
       this.#server.closeIdleConnections();
-      const cancel = clock.schedule(() => this.#server.closeAllConnections(), timeoutMs);
+      const cancel = this.#clock.schedule(() => this.#server.closeAllConnections(), timeoutMs);
       await closed;
       cancel();
     }
     for (const channel of this.#channels.all) this.detach(channel.id);
   }
 }
-

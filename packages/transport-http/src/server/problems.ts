@@ -1,47 +1,35 @@
-import type { NextFunction, Request, Response } from "express";
-import { SSSNError, toError, type Logger } from "@sssn/core";
-import { PROBLEM_TYPE, toProblem } from "../protocol.js";
+import { SSSNError, isSSSNError, toError, type Logger } from "@sssn/core";
+import { PROBLEM_TYPE, toProblem } from "../protocol/problem.js";
+import type { Exchange } from "./exchange.js";
 
 /** Answers with a problem document. Once a stream has begun there is nothing left to say: it is cut. */
-function sendProblem(response: Response, error: SSSNError): void {
-  if (response.headersSent) {
-    response.destroy();
+export function sendProblem(exchange: Exchange, thrown: unknown, logger: Logger): void {
+  const error = asSSSNError(exchange, thrown, logger);
+  exchange.error = error.code;
+  if (exchange.response.headersSent) {
+    exchange.response.destroy();
     return;
   }
-  response.status(error.status);
-  if (error.status === 401) response.set("WWW-Authenticate", `Bearer realm="sssn"${error.code === "token_missing" ? "" : `, error="invalid_token"`}`);
-  if (error.status === 403) response.set("WWW-Authenticate", `Bearer realm="sssn", error="insufficient_scope"`);
+  exchange.send(error.status, PROBLEM_TYPE, JSON.stringify(toProblem(error)), headersOf(error));
+}
+
+function headersOf(error: SSSNError): string[] {
+  const headers: string[] = [];
+  if (error.status === 401) headers.push("WWW-Authenticate", `Bearer realm="sssn"${error.code === "token_missing" ? "" : `, error="invalid_token"`}`);
+  if (error.status === 403) headers.push("WWW-Authenticate", `Bearer realm="sssn", error="insufficient_scope"`);
+  if (error.status === 405 && typeof error.details["allow"] === "string") headers.push("Allow", error.details["allow"]);
   if (error.retryable) {
     const wait = error.details["retryAfterMs"];
-    response.set("Retry-After", String(Math.max(1, Math.ceil((typeof wait === "number" ? wait : 1_000) / 1_000))));
+    headers.push("Retry-After", String(Math.max(1, Math.ceil((typeof wait === "number" ? wait : 1_000) / 1_000))));
   }
-  response.type(PROBLEM_TYPE).send(JSON.stringify(toProblem(error)));
+  return headers;
 }
 
-/** The last stop of every request that failed. What is not an SSSN error is logged and says nothing outside. */
-export function problemHandler(logger: Logger) {
-  // Express knows an error handler by its four parameters.
-  return (thrown: unknown, _request: Request, response: Response, _next: NextFunction): void => {
-    sendProblem(response, asSSSNError(thrown, logger));
-  };
-}
-
-function asSSSNError(thrown: unknown, logger: Logger): SSSNError {
-  if (thrown instanceof SSSNError) return thrown;
-  const { type, limit } = thrown as { type?: unknown; limit?: number };
-  switch (type) {
-    case "entity.too.large":
-      return new SSSNError("content_too_large", `The body is larger than ${limit ?? "the allowed number of"} bytes. Send less at a time.`, { details: { maxBytes: limit ?? 0 } });
-    case "entity.parse.failed":
-      return new SSSNError("invalid_content", "The body is not valid JSON.", { details: { path: "body" } });
-    case "charset.unsupported":
-    case "encoding.unsupported":
-      return new SSSNError("unsupported_media_type", "The body must be JSON in UTF-8, not compressed.");
-    case "request.aborted":
-    case "request.size.invalid":
-      return new SSSNError("invalid_content", "The body ended before its announced length.", { details: { path: "body" } });
-  }
-  if (thrown instanceof URIError) return new SSSNError("invalid_argument", "The path has a broken percent-encoding.");
-  logger.error({ err: toError(thrown) }, "a request failed unexpectedly");
+/** What is not an SSSN error is logged and says nothing outside. */
+function asSSSNError(exchange: Exchange, thrown: unknown, logger: Logger): SSSNError {
+  if (isSSSNError(thrown)) return thrown;
+  // What express says of a path that it can't decode.
+  if (thrown instanceof URIError) return new SSSNError("not_found", "The path has a broken percent-encoding.");
+  logger.error({ requestId: exchange.id, err: toError(thrown) }, "a request failed unexpectedly");
   return new SSSNError("internal", "The host could not finish this request. Its log says why.");
 }

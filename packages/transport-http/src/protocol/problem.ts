@@ -14,9 +14,6 @@ export interface Problem {
 /** The media type of a problem document. */
 export const PROBLEM_TYPE = "application/problem+json";
 
-/** How often a stream says that it is alive, in ms. */
-export const KEEP_ALIVE_MS = 15_000;
-
 export function toProblem(error: SSSNError): Problem {
   const { code, status, message, retryable, details } = error;
   return { type: `urn:sssn:error:${code}`, title: code.replaceAll("_", " "), status, detail: message, code, retryable, details };

@@ -1,0 +1,168 @@
+import { systemClock, type Cancel, type Clock } from "../clock.js";
+import { SSSNError, isSSSNError, toError } from "../errors.js";
+import { validateInteger } from "../identifiers.js";
+import { randomToken } from "../log-state/random.js";
+import type { ChannelMessage } from "../message.js";
+import type { ChannelPort, Subscription } from "../ports/channel-port.js";
+import { Worker, type WorkOptions } from "../channels/worker.js";
+import type { JobContext } from "../channels/job.js";
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** Who asks, where requests are written and where replies come back. The channels may be local or remote. */
+export interface RequesterOptions<Request, Reply> {
+  readonly systemId: string;
+  readonly requests: ChannelPort<Request>;
+  /** A mailbox shows each reply to its asker only; on any other channel all readers see all replies. */
+  readonly replies: ChannelPort<Reply>;
+  /** How long a request waits for its reply when it does not say. Default 30 000 ms. */
+  readonly timeoutMs?: number;
+  readonly clock?: Clock;
+}
+
+/** One request. */
+export interface RequestOptions {
+  /** From 1 ms on. Default: the requester's. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+interface Pending<Reply> {
+  readonly resolve: (reply: ChannelMessage<Reply>) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * Asks over one channel and hears the answers on another. It listens before it asks, once for all its requests, and tells the replies
+ * apart by their correlation ids: any number of requests may be under way, of this and of other requesters of the same name.
+ *
+ * @example
+ * ```ts
+ * import { MailboxChannel, MemoryMessageStore, Requester, WorkQueueChannel, answer } from "@sssn/core";
+ * const store = new MemoryMessageStore();
+ * const requests = new WorkQueueChannel<number>({ id: "squares-wanted", store });
+ * const replies = new MailboxChannel<number>({ id: "squares", store });
+ * await Promise.all([requests.start(), replies.start()]);
+ * const worker = answer({ systemId: "mathematician", requests, replies }, ({ content }) => content * content);
+ * const requester = await Requester.open({ systemId: "pupil", requests, replies });
+ * const { content } = await requester.request(7, { timeoutMs: 5_000 });
+ * if (content !== 49) throw new Error("7 times 7 is 49");
+ * await requester.close();
+ * await worker.close();
+ * ```
+ */
+export class Requester<Request = unknown, Reply = unknown> implements AsyncDisposable {
+  readonly #options: RequesterOptions<Request, Reply>;
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  readonly #pending = new Map<string, Pending<Reply>>();
+  readonly #name = randomToken();
+  #count = 0;
+  #subscription: Subscription | undefined;
+  #ended: SSSNError | undefined;
+
+  private constructor(options: RequesterOptions<Request, Reply>) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#timeoutMs = validateTimeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  }
+
+  /** Begins to listen for replies. @throws SSSNError what subscribing to the replies throws. */
+  static async open<Request, Reply>(options: RequesterOptions<Request, Reply>): Promise<Requester<Request, Reply>> {
+    const requester = new Requester(options);
+    const subscription = await options.replies.subscribe(options.systemId, (message) => requester.#hear(message));
+    requester.#subscription = subscription;
+    void subscription.closed.then(
+      () => requester.#end(new SSSNError("invalid_state", `The requester on channel ${options.requests.id} is closed.`)),
+      (thrown: unknown) => requester.#end(new SSSNError("store_unavailable", `Replies on channel ${options.replies.id} can't be heard any more: ${toError(thrown).message}`, { cause: thrown })),
+    );
+    return requester;
+  }
+
+  /**
+   * Writes a request and waits for its reply.
+   *
+   * @throws SSSNError `timeout` when no reply came in time (the request stays in its channel, and may still be worked on),
+   * `invalid_state` once closed, whatever writing throws, and the signal's reason.
+   */
+  async request(content: Request, options: RequestOptions = {}): Promise<ChannelMessage<Reply>> {
+    const timeoutMs = options.timeoutMs === undefined ? this.#timeoutMs : validateTimeout(options.timeoutMs);
+    options.signal?.throwIfAborted();
+    if (this.#ended) throw this.#ended;
+    const { requests, replies, systemId } = this.#options;
+    const correlationId = `${this.#name}-${(++this.#count).toString(36)}`;
+    const reply = this.#wait(correlationId, timeoutMs, options.signal);
+    // The id makes a write that is repeated by a transport the same request.
+    void requests.write(systemId, content, { id: correlationId, correlationId, replyTo: replies.id }).catch((thrown: unknown) => this.#pending.get(correlationId)?.reject(toError(thrown)));
+    return reply;
+  }
+
+  #wait(correlationId: string, timeoutMs: number, signal: AbortSignal | undefined): Promise<ChannelMessage<Reply>> {
+    let cancel: Cancel = () => {};
+    const abort = (): void => this.#pending.get(correlationId)?.reject(toError(signal?.reason));
+    return new Promise<ChannelMessage<Reply>>((resolve, reject) => {
+      this.#pending.set(correlationId, { resolve, reject });
+      cancel = this.#clock.schedule(() => reject(new SSSNError("timeout", `No reply to request ${correlationId} came within ${timeoutMs} ms.`)), timeoutMs);
+      signal?.addEventListener("abort", abort, { once: true });
+    }).finally(() => {
+      cancel();
+      signal?.removeEventListener("abort", abort);
+      this.#pending.delete(correlationId);
+    });
+  }
+
+  #hear(message: ChannelMessage<Reply>): void {
+    this.#pending.get(message.correlationId ?? "")?.resolve(message);
+  }
+
+  #end(error: SSSNError): void {
+    this.#ended ??= error;
+    for (const { reject } of this.#pending.values()) reject(error);
+  }
+
+  /** Ends listening; requests under way end with `invalid_state`. */
+  async close(): Promise<void> {
+    await this.#subscription?.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function validateTimeout(timeoutMs: unknown): number {
+  return validateInteger("timeoutMs", timeoutMs, 1, Number.MAX_SAFE_INTEGER);
+}
+
+/** Who answers, and where. */
+export interface AnswerOptions<Request, Reply> extends WorkOptions {
+  readonly systemId: string;
+  readonly requests: ChannelPort<Request>;
+  /** Where replies are written; a function finds the channel that a request names as its `replyTo`. */
+  readonly replies: ChannelPort<Reply> | ((replyTo: string) => ChannelPort<Reply> | Promise<ChannelPort<Reply>>);
+}
+
+/**
+ * Answers the requests of a {@link Requester}: what the handler returns is the reply. When it throws, the request is given back and tried
+ * again, as any other job. A request that is worked on twice, after a crash, is answered once.
+ */
+export function answer<Request, Reply>({ systemId, requests, replies, ...options }: AnswerOptions<Request, Reply>, handler: (message: ChannelMessage<Request>, context: JobContext) => Reply | Promise<Reply>): Worker<Request> {
+  const reply = async (message: ChannelMessage<Request>, replyTo: string, content: Reply): Promise<void> => {
+    const channel = typeof replies === "function" ? await replies(replyTo) : replies;
+    try {
+      await channel.write(systemId, content, { id: `${message.sequence}.reply@${requests.id}`, correlationId: message.correlationId ?? message.id, recipientId: message.senderId });
+    } catch (error) {
+      // Answered by an earlier delivery, in other words.
+      if (!(isSSSNError(error, "message_conflict"))) throw error;
+    }
+  };
+  return new Worker(
+    requests,
+    systemId,
+    async (message, context) => {
+      const content = await handler(message, context);
+      if (message.replyTo !== undefined) await reply(message, message.replyTo, content);
+    },
+    options,
+  );
+}

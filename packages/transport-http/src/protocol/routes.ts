@@ -1,0 +1,185 @@
+import type { ChannelOperation } from "@sssn/core";
+import * as schema from "./schemas.js";
+import { integer, list, object, position, reference, type ObjectSchema, type Schema } from "./schemas.js";
+
+/** One route of a channel: what it takes, what it is allowed to, and what it answers with. */
+export interface Route {
+  readonly method: "GET" | "POST";
+  /** Below `/channels/{id}`. */
+  readonly path: string;
+  /** Decides which role it takes. */
+  readonly operation: ChannelOperation;
+  readonly summary: string;
+  readonly query?: ObjectSchema;
+  readonly body?: ObjectSchema;
+  readonly status: 200 | 201;
+  /** Left out: the answer is a stream of events. */
+  readonly answer?: Schema;
+}
+
+const settling = (more: Readonly<Record<string, Schema>> = {}): ObjectSchema => object({ receipts: schema.receipts, group: schema.groupName, ...more }, ["receipts"]);
+const settled = object({ results: list(reference("SettleResult")) }, ["results"]);
+const moved = object({ position: position("Where the cursor stands now.") }, ["position"]);
+const removed = object({ removed: integer(0, Number.MAX_SAFE_INTEGER) }, ["removed"]);
+
+const seekTarget: Schema = {
+  description: "The start, the end, a sequence, or a time in ms since the Unix epoch.",
+  oneOf: [
+    { type: "string", enum: ["start", "end"] },
+    object({ sequence: position("A sequence.") }, ["sequence"]),
+    object({ timestamp: integer(0, Number.MAX_SAFE_INTEGER) }, ["timestamp"]),
+  ],
+};
+
+/**
+ * Every route of a channel. The server's dispatch and its checks, the OpenAPI description and the table in the documentation come from
+ * here: a route that is not here does not exist.
+ */
+export const ROUTES = {
+  info: { method: "GET", path: "", operation: "info", summary: "what the channel is", status: 200, answer: reference("ChannelInfo") },
+  write: { method: "POST", path: "/messages", operation: "write", summary: "writes one message", body: schema.writeEntry, status: 201, answer: reference("Receipt") },
+  writeBatch: {
+    method: "POST",
+    path: "/messages/batch",
+    operation: "write",
+    summary: "writes many, all or none",
+    body: object({ messages: list(schema.writeEntry, 10_000) }, ["messages"]),
+    status: 201,
+    answer: object({ receipts: list(reference("Receipt")) }, ["receipts"]),
+  },
+  look: {
+    method: "GET",
+    path: "/messages",
+    operation: "read",
+    summary: "reads, and changes nothing",
+    query: object({ after: position("Read behind this sequence. Default: behind the cursor."), limit: schema.pageLimit, cursor: schema.cursorName }),
+    status: 200,
+    answer: reference("Page"),
+  },
+  read: {
+    method: "POST",
+    path: "/read",
+    operation: "read",
+    summary: "commits what was received, and reads on",
+    body: object({
+      limit: schema.pageLimit,
+      cursor: schema.cursorName,
+      after: position("Read behind this sequence; moves no cursor."),
+      commit: { description: "The position that was received, to commit before reading on; or on-delivery.", oneOf: [position("A sequence."), { type: "string", const: "on-delivery" }] },
+    }),
+    status: 200,
+    answer: reference("Page"),
+  },
+  positions: {
+    method: "GET",
+    path: "/positions",
+    operation: "read",
+    summary: "first and last sequence, and the cursor",
+    query: object({ cursor: schema.cursorName }),
+    status: 200,
+    answer: object({ first: position("The first kept sequence."), last: position("The last one."), cursor: position("Where the cursor stands.") }, ["first", "last"]),
+  },
+  commit: {
+    method: "POST",
+    path: "/cursor/commit",
+    operation: "commit",
+    summary: "moves the own cursor forwards",
+    body: object({ position: position("Everything up to here is dealt with."), cursor: schema.cursorName }, ["position"]),
+    status: 200,
+    answer: moved,
+  },
+  seek: { method: "POST", path: "/cursor/seek", operation: "seek", summary: "moves the own cursor anywhere", body: object({ target: seekTarget, cursor: schema.cursorName }, ["target"]), status: 200, answer: moved },
+  claim: {
+    method: "POST",
+    path: "/claims",
+    operation: "claim",
+    summary: "claims the oldest available messages, waiting for some if asked to",
+    body: object({ group: schema.groupName, limit: schema.claimLimit, leaseMs: schema.leaseMs, waitMs: schema.waitMs }),
+    status: 200,
+    answer: object({ claims: list(reference("Claim")) }, ["claims"]),
+  },
+  acknowledge: { method: "POST", path: "/claims/acknowledge", operation: "acknowledge", summary: "settles own claims: done", body: settling(), status: 200, answer: settled },
+  nack: {
+    method: "POST",
+    path: "/claims/nack",
+    operation: "nack",
+    summary: "gives own claims back, now or after a delay",
+    body: settling({ delayMs: schema.delayMs, reason: schema.reason, uncounted: { type: "boolean", description: "Nobody worked on it: the delivery does not count." } }),
+    status: 200,
+    answer: settled,
+  },
+  deadLetter: { method: "POST", path: "/claims/dead-letter", operation: "dead-letter", summary: "puts own claims among the dead letters", body: settling({ reason: schema.reason }), status: 200, answer: settled },
+  extend: { method: "POST", path: "/claims/extend", operation: "extend", summary: "keeps own claims alive", body: settling({ leaseMs: schema.leaseMs }), status: 200, answer: settled },
+  ticket: {
+    method: "POST",
+    path: "/stream/ticket",
+    operation: "stream",
+    summary: "a ticket that opens one stream within 30 s, for an EventSource",
+    body: object({}),
+    status: 201,
+    answer: object({ ticket: { type: "string" }, expiresAt: { type: "integer", description: "In ms since the Unix epoch." } }, ["ticket", "expiresAt"]),
+  },
+  stream: {
+    method: "GET",
+    path: "/stream",
+    operation: "stream",
+    summary: "server-sent events, resumed by Last-Event-ID",
+    query: object({
+      from: { type: "string", enum: ["now", "start"], description: "Where to begin. Default: now." },
+      after: position("Begin behind this sequence."),
+      cursor: schema.cursorName,
+      ticket: { type: "string", maxLength: 256, description: "In place of the Authorization header; good for one stream." },
+    }),
+    status: 200,
+  },
+  history: {
+    method: "GET",
+    path: "/history",
+    operation: "history",
+    summary: "any part of the log, whoever it is addressed to",
+    query: object({ after: position("Behind this sequence. Default 0."), limit: schema.pageLimit }),
+    status: 200,
+    answer: reference("Page"),
+  },
+  stats: { method: "GET", path: "/stats", operation: "stats", summary: "counts, groups and cursors", status: 200, answer: reference("Stats") },
+  deadLetters: {
+    method: "GET",
+    path: "/dead-letters",
+    operation: "history",
+    summary: "the dead letters of a group",
+    query: object({ group: schema.groupName, limit: integer(1, 10_000) }),
+    status: 200,
+    answer: object({ messages: list(reference("DeadMessage")) }, ["messages"]),
+  },
+  clear: { method: "POST", path: "/clear", operation: "clear", summary: "removes all messages", body: object({}), status: 200, answer: removed },
+  evict: {
+    method: "POST",
+    path: "/evict",
+    operation: "evict",
+    summary: "applies a retention policy now; left out: the channel's",
+    body: object({ maxAgeMs: schema.count("In ms."), maxCount: schema.count("Messages."), maxBytes: schema.count("Bytes."), keepUnsettled: { type: "boolean" } }),
+    status: 200,
+    answer: removed,
+  },
+  remove: { method: "POST", path: "/remove", operation: "remove", summary: "removes messages by id", body: object({ ids: list(schema.messageId, 10_000) }, ["ids"]), status: 200, answer: removed },
+  requeue: {
+    method: "POST",
+    path: "/requeue",
+    operation: "requeue",
+    summary: "makes dead letters available again",
+    body: object({ group: schema.groupName, ids: list(schema.messageId, 10_000) }),
+    status: 200,
+    answer: object({ requeued: integer(0, Number.MAX_SAFE_INTEGER) }, ["requeued"]),
+  },
+} as const satisfies Record<string, Route>;
+
+/** The name of a route. */
+export type RouteName = keyof typeof ROUTES;
+
+/** All routes, by name. */
+export const routeNames = Object.keys(ROUTES) as readonly RouteName[];
+
+/** A route, seen as any other. */
+export function routeOf(name: RouteName): Route {
+  return ROUTES[name];
+}

@@ -1,0 +1,175 @@
+import { MAX_IDENTIFIER_LENGTH, type ErrorCode } from "@sssn/core";
+
+/** JSON Schema 2020-12, as far as this protocol needs it. `x-error` is the code with which a request that fails it is refused. */
+export interface Schema {
+  readonly type?: "object" | "array" | "string" | "integer" | "number" | "boolean";
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: boolean;
+  readonly items?: Schema;
+  readonly maxItems?: number;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly pattern?: string;
+  readonly enum?: readonly string[];
+  readonly const?: string;
+  readonly oneOf?: readonly Schema[];
+  readonly $ref?: string;
+  readonly "x-error"?: ErrorCode;
+}
+
+export interface ObjectSchema extends Schema {
+  readonly type: "object";
+  readonly properties: Readonly<Record<string, Schema>>;
+}
+
+/** An object with exactly these members; those in `required` must be there. */
+export function object(properties: Readonly<Record<string, Schema>>, required: readonly string[] = [], description?: string): ObjectSchema {
+  return { type: "object", properties, required, additionalProperties: false, ...(description === undefined ? {} : { description }) };
+}
+
+export function list(items: Schema, maxItems?: number): Schema {
+  return { type: "array", items, ...(maxItems === undefined ? {} : { maxItems }) };
+}
+
+export function integer(minimum: number, maximum: number, description?: string): Schema {
+  return { type: "integer", minimum, maximum, ...(description === undefined ? {} : { description }) };
+}
+
+function identifier(description: string): Schema {
+  return { type: "string", minLength: 1, maxLength: MAX_IDENTIFIER_LENGTH, pattern: "^[A-Za-z0-9_][A-Za-z0-9._~:@+=-]*$", description, "x-error": "invalid_identifier" };
+}
+
+export function reference(name: keyof typeof COMPONENTS): Schema {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+const MAX = Number.MAX_SAFE_INTEGER;
+const WEEK_MS = 7 * 24 * 3600 * 1000;
+const TEN_YEARS_MS = 10 * 366 * 24 * 3600 * 1000;
+
+export const position = (description: string): Schema => integer(0, MAX, description);
+export const cursorName: Schema = identifier("The cursor's name. Default: the reader's id.");
+export const groupName: Schema = identifier("Each group works every message off once. Default: default.");
+export const messageId: Schema = identifier("A message's id.");
+export const pageLimit: Schema = integer(1, 10_000, "Most messages to return. Default 100.");
+export const leaseMs: Schema = integer(10, WEEK_MS, "How long the lease runs, in ms. Default: the channel's.");
+export const waitMs: Schema = integer(0, 60_000, "How long to wait for a message when there is none, in ms. Default 0.");
+export const delayMs: Schema = integer(0, TEN_YEARS_MS, "After how many ms the message can be claimed. Default 0.");
+export const claimLimit: Schema = integer(1, 1_000, "Most messages to claim. Default 1.");
+export const receipts: Schema = { type: "array", items: { type: "string", maxLength: 256 }, maxItems: 1_000, description: "The receipts that came with the claims." };
+export const reason: Schema = { type: "string", description: "Why, for whoever looks at the dead letters. At most 1 000 characters are kept." };
+export const count = (description: string): Schema => integer(0, MAX, description);
+
+const anyContent: Schema = { description: "Any JSON value.", "x-error": "invalid_content" };
+const metadata: Schema = { type: "object", description: "Any JSON object.", "x-error": "invalid_content" };
+
+/** What one message is written with. */
+export const writeEntry: ObjectSchema = {
+  ...object(
+    {
+      content: anyContent,
+      id: identifier("The message's id: writing it twice stores it once. Left out: the host makes one."),
+      correlationId: identifier("Threads messages together."),
+      replyTo: identifier("The channel that replies go to."),
+      recipientId: identifier("Who it is for, in a mailbox."),
+      metadata,
+      delayMs,
+    },
+    ["content"],
+  ),
+  "x-error": "invalid_content",
+};
+
+/** Schemas that several answers share. */
+export const COMPONENTS = {
+  Message: object(
+    {
+      id: messageId,
+      sequence: integer(1, MAX, "The position in its channel."),
+      timestamp: { type: "integer", description: "The host's time, in ms since the Unix epoch." },
+      senderId: { type: "string", description: "Who wrote it, by the token." },
+      content: { description: "Any JSON value." },
+      metadata: { type: "object" },
+      correlationId: { type: "string" },
+      replyTo: { type: "string" },
+      recipientId: { type: "string" },
+    },
+    ["id", "sequence", "timestamp", "senderId", "content", "metadata"],
+  ),
+  Receipt: object({ id: messageId, sequence: integer(1, MAX), duplicate: { type: "boolean", description: "Whether the message was there already." } }, ["id", "sequence", "duplicate"]),
+  Page: object(
+    {
+      messages: list({ $ref: "#/components/schemas/Message" }),
+      position: position("What to commit once these messages are dealt with, and where the next read goes on."),
+      skipped: count("How many messages were removed before this reader got to them."),
+    },
+    ["messages", "position", "skipped"],
+  ),
+  Claim: object(
+    {
+      message: { $ref: "#/components/schemas/Message" },
+      receipt: { type: "string", description: "The fencing token: settling takes this very one." },
+      deliveries: integer(1, MAX, "How often the message was handed out, this time included."),
+      expiresAt: { type: "integer", description: "When the lease ends, in ms since the Unix epoch." },
+    },
+    ["message", "receipt", "deliveries", "expiresAt"],
+  ),
+  SettleResult: object(
+    {
+      receipt: { type: "string" },
+      status: { type: "string", enum: ["acknowledged", "already_acknowledged", "released", "dead_lettered", "extended", "lost", "unknown"] },
+      expiresAt: { type: "integer" },
+    },
+    ["receipt", "status"],
+  ),
+  ChannelInfo: object(
+    {
+      id: { type: "string" },
+      name: { type: "string" },
+      description: { type: "string" },
+      kind: { type: "string", enum: ["channel", "passthrough", "broadcast", "work-queue", "mailbox", "periodic", "discovery"] },
+      visibility: { type: "string", enum: ["public", "private"] },
+      periodMs: { type: "integer" },
+      endpoints: list(object({ transport: { type: "string" }, url: { type: "string" } }, ["transport", "url"])),
+    },
+    ["id", "name", "description", "kind", "visibility", "endpoints"],
+  ),
+  DeadMessage: object({ message: { $ref: "#/components/schemas/Message" }, deliveries: integer(0, MAX), reason: { type: "string" } }, ["message", "deliveries"]),
+  Stats: object(
+    {
+      count: count("Messages that are kept."),
+      bytes: count("Their size, as the store counts it."),
+      first: count("The first kept sequence."),
+      last: count("The last sequence given out."),
+      groups: list(
+        object(
+          { group: { type: "string" }, ready: count("Can be claimed."), claimed: count("Under a lease."), delayed: count("Wait for their time."), dead: count("Dead letters."), oldestUnfinishedMs: { type: "number" } },
+          ["group", "ready", "claimed", "delayed", "dead"],
+        ),
+      ),
+      cursors: list(
+        object(
+          { owner: { type: "string" }, name: { type: "string" }, sequence: count("Where it stands."), lag: count("Messages behind it."), lagMs: { type: "number" }, distanceToRetention: { type: "integer" } },
+          ["owner", "name", "sequence", "lag", "lagMs", "distanceToRetention"],
+        ),
+      ),
+    },
+    ["count", "bytes", "first", "last", "groups", "cursors"],
+  ),
+  Problem: object(
+    {
+      type: { type: "string" },
+      title: { type: "string" },
+      status: { type: "integer" },
+      detail: { type: "string", description: "What was wrong, with which value, and what to do." },
+      code: { type: "string", description: "Stable; branch on this." },
+      retryable: { type: "boolean", description: "Whether the same request can succeed later." },
+      details: { type: "object" },
+    },
+    ["type", "title", "status", "detail", "code", "retryable", "details"],
+  ),
+} as const satisfies Record<string, ObjectSchema>;

@@ -1,0 +1,162 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import {
+  SSSNError,
+  type ClaimOptions,
+  type Clock,
+  type CursorOptions,
+  type ExtendOptions,
+  type HistoryOptions,
+  type NackOptions,
+  type ReadOptions,
+  type RetentionPolicy,
+  type SeekTarget,
+  type SettleOptions,
+  type WriteEntry,
+} from "@sssn/core";
+import type { RouteName } from "../protocol/routes.js";
+import type { Access } from "./access.js";
+import { sendEvents } from "./event-stream.js";
+import type { Exchange } from "./exchange.js";
+import type { HeldRequests } from "./held-requests.js";
+import type { Tickets } from "./tickets.js";
+import { wholeNumber, type Checked } from "./validation.js";
+
+/** What handlers need of the server. */
+export interface HandlerContext {
+  readonly clock: Clock;
+  readonly held: HeldRequests;
+  readonly tickets: Tickets;
+  /** Aborts when the server stops: waiting claims and streams end. */
+  readonly stopping: AbortSignal;
+}
+
+/** One request, authorized and checked. */
+export interface Call extends Access {
+  readonly context: HandlerContext;
+  /** The body of a POST and the query of a GET, as the route's schema has it. */
+  readonly input: Checked;
+  readonly exchange: Exchange;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+/** Answers with what is to be sent, or with `undefined` when it has sent it, or when there is nobody left to send to. */
+export type Handler = (call: Call) => Promise<unknown>;
+
+/** The schema of the route has said what the input is. */
+function inputOf<Input>({ input }: Call): Input {
+  return input as Input;
+}
+
+type Receipts = { readonly receipts: readonly string[] };
+
+/** What each route does. A channel checks everything again: in process or not, it trusts nobody. */
+export const HANDLERS: Readonly<Record<RouteName, Handler>> = {
+  info: ({ channel }) => Promise.resolve(channel.describe()),
+  write(call) {
+    const { content, ...options } = inputOf<WriteEntry<unknown>>(call);
+    return call.channel.write(call.principal.systemId, content, options);
+  },
+  writeBatch: async (call) => ({ receipts: await call.channel.writeBatch(call.principal.systemId, inputOf<{ messages: readonly WriteEntry<unknown>[] }>(call).messages) }),
+  look: (call) => call.channel.read(call.principal.systemId, inputOf<ReadOptions>(call)),
+  read: (call) => call.channel.read(call.principal.systemId, inputOf<ReadOptions>(call)),
+  positions: (call) => call.channel.positions(call.principal.systemId, inputOf<CursorOptions>(call)),
+  async commit(call) {
+    const { position, ...options } = inputOf<CursorOptions & { position: number }>(call);
+    return { position: await call.channel.commit(call.principal.systemId, position, options) };
+  },
+  async seek(call) {
+    const { target, ...options } = inputOf<CursorOptions & { target: SeekTarget }>(call);
+    return { position: await call.channel.seek(call.principal.systemId, target, options) };
+  },
+  claim,
+  async acknowledge(call) {
+    const { receipts, ...options } = inputOf<SettleOptions & Receipts>(call);
+    return { results: await call.channel.acknowledge(call.principal.systemId, receipts, options) };
+  },
+  async nack(call) {
+    const { receipts, ...options } = inputOf<NackOptions & Receipts>(call);
+    return { results: await call.channel.nack(call.principal.systemId, receipts, options) };
+  },
+  async deadLetter(call) {
+    const { receipts, ...options } = inputOf<SettleOptions & Receipts>(call);
+    return { results: await call.channel.deadLetter(call.principal.systemId, receipts, options) };
+  },
+  async extend(call) {
+    const { receipts, ...options } = inputOf<ExtendOptions & Receipts>(call);
+    return { results: await call.channel.extend(call.principal.systemId, receipts, options) };
+  },
+  ticket: ({ channel, credential, context }) => Promise.resolve(context.tickets.issue(channel.id, credential)),
+  stream,
+  history: (call) => call.channel.history(call.principal.systemId, inputOf<HistoryOptions>(call)),
+  stats: ({ channel, principal }) => channel.stats(principal.systemId),
+  deadLetters: async (call) => ({ messages: await call.channel.deadLetters(call.principal.systemId, inputOf<SettleOptions>(call)) }),
+  clear: async ({ channel, principal }) => ({ removed: await channel.clear(principal.systemId) }),
+  async evict(call) {
+    const policy = inputOf<RetentionPolicy>(call);
+    return { removed: await (Object.keys(policy).length === 0 ? call.channel.evict(call.principal.systemId) : call.channel.evict(call.principal.systemId, policy)) };
+  },
+  remove: async (call) => ({ removed: await call.channel.remove(call.principal.systemId, inputOf<{ ids: readonly string[] }>(call).ids) }),
+  requeue: async (call) => ({ requeued: await call.channel.requeue(call.principal.systemId, inputOf<SettleOptions & { ids?: readonly string[] }>(call)) }),
+};
+
+async function claim(call: Call): Promise<unknown> {
+  const { channel, principal, context, response } = call;
+  const options = inputOf<ClaimOptions>(call);
+  const [hold, gone] = [context.held.hold(call), whenGone(response)];
+  try {
+    const claims = await channel.claim(principal.systemId, { ...options, signal: AbortSignal.any([gone.signal, hold.signal, context.stopping]) });
+    if (!gone.signal.aborted && !hold.signal.aborted) return { claims };
+    // Nobody is there to work on them, or nobody who may: give them back at once instead of after their lease.
+    if (claims.length > 0) {
+      await channel.nack(principal.systemId, claims.map(({ receipt }) => receipt), { ...(options.group === undefined ? {} : { group: options.group }), delayMs: 0, uncounted: true });
+    }
+    hold.signal.throwIfAborted();
+    return undefined;
+  } finally {
+    hold.release();
+    gone.forget();
+  }
+}
+
+async function stream(call: Call): Promise<undefined> {
+  const { channel, principal, context, request, response } = call;
+  const after = await startOf(call);
+  const [hold, gone] = [context.held.hold(call), whenGone(response)];
+  const signal = AbortSignal.any([gone.signal, hold.signal, context.stopping]);
+  try {
+    request.socket.setNoDelay(true);
+    await sendEvents({ exchange: call.exchange, pages: channel.pages(principal.systemId, { from: { after }, signal }), position: after, clock: context.clock, signal });
+  } finally {
+    hold.release();
+    gone.forget();
+  }
+  return undefined;
+}
+
+/** Where a stream begins: where the client says that it is, else at its cursor, else where it asks for. */
+async function startOf(call: Call): Promise<number> {
+  const { channel, principal, request } = call;
+  const { from, after, cursor: name } = inputOf<{ from?: "now" | "start"; after?: number; cursor?: string }>(call);
+  const { first, last, cursor } = await channel.positions(principal.systemId, name === undefined ? {} : { cursor: name });
+  const start = lastEventId(request) ?? after ?? (name === undefined ? undefined : cursor) ?? (from === "start" ? first - 1 : last);
+  if (start <= last) return start;
+  throw new SSSNError("position_ahead", `Position ${start} is ahead of channel ${channel.id}, whose last message is ${last}.`, { details: { position: start, last } });
+}
+
+/** What an EventSource sends when it comes back. */
+function lastEventId(request: IncomingMessage): number | undefined {
+  const header = request.headers["last-event-id"];
+  if (typeof header !== "string" || header === "") return undefined;
+  const position = wholeNumber("Last-Event-ID", header);
+  if (position < 0) throw new SSSNError("invalid_argument", `A position is 0 or more, but Last-Event-ID is ${position}.`);
+  return position;
+}
+
+/** Aborts when the client hangs up. */
+function whenGone(response: ServerResponse): { readonly signal: AbortSignal; forget(): void } {
+  const gone = new AbortController();
+  const abort = (): void => gone.abort();
+  response.once("close", abort);
+  return { signal: gone.signal, forget: () => response.off("close", abort) };
+}
