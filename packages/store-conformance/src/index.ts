@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { channelGuarantees, type ChannelUnderTest, type TestedKind } from "./channel-guarantees.js";
 import { claimGuarantees } from "./claim-guarantees.js";
 import { runGuarantees, type Guarantee, type TestRunner } from "./guarantee.js";
 import { Bench, type StoreHarness } from "./harness.js";
@@ -7,6 +8,7 @@ import { commands, compare } from "./model.js";
 import { restartGuarantees } from "./restart-guarantees.js";
 import { retentionGuarantees } from "./retention-guarantees.js";
 
+export { channelGuarantees, type ChannelGuarantee, type ChannelUnderTest, type ReachedChannel, type TestedKind } from "./channel-guarantees.js";
 export { type Guarantee, type TestRunner } from "./guarantee.js";
 export { type StoreHarness } from "./harness.js";
 
@@ -63,4 +65,38 @@ export function proveStore(name: string, harness: StoreHarness, runner: TestRunn
     },
   };
   runGuarantees(name, [capabilities, ...storeGuarantees, model], harness, runner);
+}
+
+/**
+ * Proves a way to reach channels: what a caller sees is the same in the process and behind a transport.
+ *
+ * @param open makes a new channel of a kind; it is disposed of after each test.
+ * @param runner vitest's or node:test's `describe` and `it`.
+ *
+ * @example
+ * ```ts
+ * import { describe, it } from "node:test";
+ * import { BroadcastChannel, MailboxChannel, MemoryMessageStore, PassthroughChannel, WorkQueueChannel, silentLogger } from "@sssn/core";
+ * import { proveChannelPort } from "@sssn/store-conformance";
+ * const kinds = { passthrough: PassthroughChannel, broadcast: BroadcastChannel, "work-queue": WorkQueueChannel, mailbox: MailboxChannel };
+ * proveChannelPort("a channel in this process", async (kind) => {
+ *   const channel = new kinds[kind]({ id: "tested", store: new MemoryMessageStore(), logger: silentLogger });
+ *   await channel.start();
+ *   return { as: () => channel, [Symbol.asyncDispose]: async () => void (await channel.drain()) };
+ * }, { describe, it });
+ * ```
+ */
+export function proveChannelPort(name: string, open: (kind: TestedKind) => Promise<ChannelUnderTest>, { describe, it }: TestRunner): void {
+  describe(name, () => {
+    for (const { id, says, kind, prove } of channelGuarantees) {
+      it(`${id}: ${says}`, async () => {
+        const channel = await open(kind);
+        try {
+          await prove(channel);
+        } finally {
+          await channel[Symbol.asyncDispose]();
+        }
+      });
+    }
+  });
 }

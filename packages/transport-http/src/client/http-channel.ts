@@ -2,7 +2,7 @@ import {
   SSSNError,
   consoleLogger,
   deepFreeze,
-  systemClock,
+  freezeJson,
   toError,
   validateIdentifier,
   type ChannelHostPort,
@@ -12,7 +12,6 @@ import {
   type Claim,
   type ClaimOptions,
   type ClearFilter,
-  type Clock,
   type CursorOptions,
   type DeadLetterOptions,
   type DeadMessage,
@@ -21,6 +20,7 @@ import {
   type Logger,
   type LogStats,
   type MessageCallback,
+  type Metadata,
   type NackOptions,
   type Positions,
   type ReadOptions,
@@ -36,10 +36,12 @@ import {
   type WriteOptions,
   type WriteReceipt,
 } from "@sssn/core";
+import { randomToken } from "@sssn/core/log-state";
+import { HostConnection, type ConnectionOptions } from "./host-connection.js";
 import { liveMessages } from "./live-messages.js";
-import { Requester, type RequesterOptions } from "./requester.js";
+import { WriteBatcher } from "./write-batcher.js";
 
-export interface HttpChannelOptions extends RequesterOptions {
+export interface HttpChannelOptions extends ConnectionOptions {
   /** The channel's URL, or the host's together with `id`. */
   readonly url: string;
   /** The channel's id, where the URL does not end with it. */
@@ -48,37 +50,69 @@ export interface HttpChannelOptions extends RequesterOptions {
   readonly logger?: Logger;
 }
 
+/** For the calls of one view of a channel. */
+export interface CallOptions {
+  /** Ends calls that are under way and subscriptions; they reject with its reason. What the host has begun may still be done. */
+  readonly signal?: AbortSignal;
+  /** How long one attempt may take, in ms. Default: the channel's. */
+  readonly timeoutMs?: number;
+}
+
 /**
  * A channel of another process, used like a local one. Who the caller is follows from the token, whatever reader or sender is
  * named in a call. Needs nothing but `fetch`: it runs in Node and in a browser.
  *
- * Every write gets an id, so that repeating it after a lost answer stores it once.
+ * Every write gets an id, so that repeating it after a lost answer stores it once. Writes that are made while another one is under way
+ * share the next request.
+ *
+ * @example
+ * ```ts
+ * import { HttpChannel } from "@sssn/transport-http/client";
+ * const orders = new HttpChannel<{ item: string }>({ url: "http://127.0.0.1:8000", id: "orders", token: async () => "a new one when it is needed" });
+ * const hasty = orders.with({ timeoutMs: 500, signal: AbortSignal.timeout(2_000) });
+ * if (hasty.id !== "orders") throw new Error("the same channel");
+ * ```
  */
 export class HttpChannel<Content = unknown> implements ChannelPort<Content>, ChannelHostPort<Content> {
   readonly id: string;
-  readonly #requester: Requester;
-  readonly #clock: Clock;
+  readonly #options: HttpChannelOptions;
+  readonly #call: CallOptions;
+  readonly #connection: HostConnection;
   readonly #logger: Logger;
+  readonly #writes: WriteBatcher;
 
   /** @throws SSSNError `invalid_argument` for a URL that names no channel. */
-  constructor(options: HttpChannelOptions) {
+  constructor(options: HttpChannelOptions);
+  /** @internal A view of another one, over the same connection. */
+  constructor(options: HttpChannelOptions, connection: HostConnection, call: CallOptions);
+  constructor(options: HttpChannelOptions, connection?: HostConnection, call: CallOptions = {}) {
     const { id, url } = channelUrl(options.url, options.id);
     this.id = id;
-    this.#clock = options.clock ?? systemClock;
+    this.#options = options;
+    this.#call = call;
     this.#logger = options.logger ?? consoleLogger;
-    this.#requester = new Requester(url, options);
+    this.#connection = connection ?? new HostConnection(url, options);
+    this.#writes = new WriteBatcher({
+      one: (entry) => this.#post("/messages", entry),
+      many: async (messages) => (await this.#post<{ receipts: WriteReceipt[] }>("/messages/batch", { messages })).receipts,
+    });
+  }
+
+  /** The same channel, for calls with a deadline or a signal of their own. */
+  with(options: CallOptions): HttpChannel<Content> {
+    return new HttpChannel<Content>(this.#options, this.#connection, { ...this.#call, ...options });
   }
 
   info(_readerId?: string): Promise<ChannelInfo> {
-    return this.#requester.json({ path: "" });
+    return this.#get("");
   }
 
-  write(_senderId: string, content: Content, options: WriteOptions = {}): Promise<WriteReceipt> {
-    return this.#post("/messages", { content: contentOf(content), id: crypto.randomUUID(), ...options });
+  async write(_senderId: string, content: Content, options: WriteOptions = {}): Promise<WriteReceipt> {
+    return this.#writes.write(entryOf({ content, ...options }));
   }
 
   async writeBatch(_senderId: string, entries: readonly WriteEntry<Content>[]): Promise<readonly WriteReceipt[]> {
-    const messages = entries.map((entry) => ({ id: crypto.randomUUID(), ...entry, content: contentOf(entry.content) }));
+    const messages = entries.map((entry) => entryOf(entry));
     return (await this.#post<{ receipts: WriteReceipt[] }>("/messages/batch", { messages })).receipts;
   }
 
@@ -87,7 +121,7 @@ export class HttpChannel<Content = unknown> implements ChannelPort<Content>, Cha
   }
 
   positions(_readerId: string, options: CursorOptions = {}): Promise<Positions> {
-    return this.#requester.json({ path: `/positions${queryText({ ...options })}` });
+    return this.#get(`/positions${queryText({ ...options })}`);
   }
 
   async commit(_readerId: string, position: number, options: CursorOptions = {}): Promise<number> {
@@ -99,13 +133,14 @@ export class HttpChannel<Content = unknown> implements ChannelPort<Content>, Cha
   }
 
   async claim(_readerId: string, options: ClaimOptions = {}): Promise<readonly Claim<Content>[]> {
-    const { signal, ...body } = options;
-    if (signal?.aborted) return [];
+    const { signal: ending, ...body } = options;
+    if (ending?.aborted) return [];
     try {
-      const { claims } = await this.#requester.json<{ claims: Claim<Content>[] }>({ method: "POST", path: "/claims", body, signal, waitMs: options.waitMs ?? 0 });
+      const signal = this.#signalWith(ending);
+      const { claims } = await this.#connection.json<{ claims: Claim<Content>[] }>({ method: "POST", path: "/claims", body, signal, timeoutMs: this.#call.timeoutMs, waitMs: options.waitMs ?? 0 });
       return deepFreeze(claims);
     } catch (error) {
-      if (signal?.aborted) return [];
+      if (ending?.aborted) return [];
       throw error;
     }
   }
@@ -132,12 +167,13 @@ export class HttpChannel<Content = unknown> implements ChannelPort<Content>, Cha
 
   async subscribe(readerId: string, callback: MessageCallback<Content>, options: SubscribeOptions = {}): Promise<Subscription> {
     const ending = new AbortController();
-    const signal = options.signal ? AbortSignal.any([options.signal, ending.signal]) : ending.signal;
+    const outer = this.#signalWith(options.signal);
+    const signal = outer ? AbortSignal.any([outer, ending.signal]) : ending.signal;
     let begin: (position: number) => void = () => {};
     const begun = new Promise<number>((resolve) => {
       begin = resolve;
     });
-    const messages = liveMessages<Content>({ requester: this.#requester, clock: this.#clock, query: startQuery(options), signal, onPosition: begin });
+    const messages = liveMessages<Content>({ connection: this.#connection, query: startQuery(options), signal, onPosition: begin });
     const closed = this.#deliver(messages, readerId, callback, options);
     // Whoever does not look at `closed` must not be hit by an unhandled rejection.
     closed.catch(() => undefined);
@@ -161,16 +197,16 @@ export class HttpChannel<Content = unknown> implements ChannelPort<Content>, Cha
   }
 
   stream(_readerId: string, options: StreamOptions = {}): AsyncIterable<ChannelMessage<Content>> {
-    const signal = options.signal ?? new AbortController().signal;
-    return liveMessages<Content>({ requester: this.#requester, clock: this.#clock, query: startQuery(options), signal });
+    const signal = this.#signalWith(options.signal) ?? new AbortController().signal;
+    return liveMessages<Content>({ connection: this.#connection, query: startQuery(options), signal });
   }
 
   async history(_adminId: string, options: HistoryOptions = {}): Promise<ReadResult<Content>> {
-    return deepFreeze(await this.#requester.json<ReadResult<Content>>({ path: `/history${queryText({ ...options })}` }));
+    return deepFreeze(await this.#get<ReadResult<Content>>(`/history${queryText({ ...options })}`));
   }
 
   stats(_adminId?: string): Promise<LogStats> {
-    return this.#requester.json({ path: "/stats" });
+    return this.#get("/stats");
   }
 
   async clear(adminId: string, filter?: ClearFilter<Content>): Promise<number> {
@@ -195,22 +231,31 @@ export class HttpChannel<Content = unknown> implements ChannelPort<Content>, Cha
   }
 
   async deadLetters(_adminId: string, options: SettleOptions & { readonly limit?: number } = {}): Promise<readonly DeadMessage[]> {
-    return deepFreeze((await this.#requester.json<{ messages: DeadMessage[] }>({ path: `/dead-letters${queryText({ ...options })}` })).messages);
+    return deepFreeze((await this.#get<{ messages: DeadMessage[] }>(`/dead-letters${queryText({ ...options })}`)).messages);
   }
 
   async requeue(_adminId: string, options: SettleOptions & { readonly ids?: readonly string[] } = {}): Promise<number> {
     return (await this.#post<{ requeued: number }>("/requeue", options)).requeued;
   }
 
+  #get<Result>(path: string): Promise<Result> {
+    return this.#connection.json<Result>({ path, ...this.#call });
+  }
+
   #post<Result>(path: string, body: unknown): Promise<Result> {
-    return this.#requester.json<Result>({ method: "POST", path, body });
+    return this.#connection.json<Result>({ method: "POST", path, body, ...this.#call });
+  }
+
+  #signalWith(signal: AbortSignal | undefined): AbortSignal | undefined {
+    const own = this.#call.signal;
+    return own && signal ? AbortSignal.any([own, signal]) : (signal ?? own);
   }
 }
 
-/** JSON would leave a member that is undefined out, and the host would only say that it is missing. */
-function contentOf(content: unknown): unknown {
-  if (content !== undefined) return content;
-  throw new SSSNError("invalid_content", "content is undefined; leave it out or use null.", { details: { path: "content" } });
+/** As it is sent: with an id, and with nothing that JSON would drop or change without a word. */
+function entryOf(entry: WriteEntry<unknown>): WriteEntry<unknown> {
+  const { metadata } = entry;
+  return { id: randomToken(), ...entry, content: freezeJson(entry.content), ...(metadata === undefined ? {} : { metadata: freezeJson(metadata, "metadata") as Metadata }) };
 }
 
 function channelUrl(text: string, id: string | undefined): { id: string; url: string } {

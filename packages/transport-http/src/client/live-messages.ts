@@ -1,16 +1,16 @@
-import { SSSNError, deepFreeze, isSSSNError, sleep, type ChannelMessage, type Clock } from "@sssn/core";
+import { SSSNError, deepFreeze, isSSSNError, sleep, type ChannelMessage } from "@sssn/core";
 import { KEEP_ALIVE_MS } from "../protocol/timing.js";
 import { EventParser, type ServerEvent } from "./event-parser.js";
-import type { Requester } from "./requester.js";
+import type { HostConnection } from "./host-connection.js";
 
 /** A host that says nothing for so long is taken for gone. */
 const SILENCE_MS = 3 * KEEP_ALIVE_MS;
+const SHORTEST_PAUSE_MS = 20;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
 
 export interface LiveOptions {
-  readonly requester: Requester;
-  readonly clock: Clock;
+  readonly connection: HostConnection;
   /** Where to begin: the query of the first request. */
   readonly query: string;
   readonly signal: AbortSignal;
@@ -23,12 +23,12 @@ export interface LiveOptions {
  * it has delivered. Ends with the signal, or throws what trying again can't help against.
  */
 export async function* liveMessages<Content>(options: LiveOptions): AsyncGenerator<ChannelMessage<Content>, void, undefined> {
-  const { requester, clock, query, signal, onPosition } = options;
+  const { connection, query, signal, onPosition } = options;
   let position: number | undefined;
   let failures = 0;
   while (!signal.aborted) {
     try {
-      for await (const event of connect(requester, clock, position, query, signal)) {
+      for await (const event of connect(connection, position, query, signal)) {
         failures = 0;
         if (event.type === "position") {
           if (position === undefined) onPosition?.(Number(event.id));
@@ -42,24 +42,25 @@ export async function* liveMessages<Content>(options: LiveOptions): AsyncGenerat
       }
     } catch (error) {
       if (signal.aborted) return;
-      if (isSSSNError(error, "token_expired") && failures === 0) requester.forgetToken();
+      if (isSSSNError(error, "token_expired") && failures === 0) connection.tokens.forget();
       else if (isSSSNError(error) && !error.retryable) throw error;
     }
+    // After a connection that worked it comes back at once, but not together with everybody else who was cut.
+    const most = failures === 0 ? SHORTEST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures);
     failures++;
-    const most = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures);
-    await sleep(clock, most * (0.5 + Math.random() / 2), signal).catch(() => undefined);
+    await sleep(connection.clock, most * (0.5 + Math.random() / 2), signal).catch(() => undefined);
   }
 }
 
 /** The events of one connection; ends when the host ends it, throws when it breaks or falls silent. */
-async function* connect(requester: Requester, clock: Clock, position: number | undefined, query: string, outer: AbortSignal): AsyncGenerator<ServerEvent, void, undefined> {
+async function* connect(connection: HostConnection, position: number | undefined, query: string, outer: AbortSignal): AsyncGenerator<ServerEvent, void, undefined> {
   const silence = new AbortController();
   const signal = AbortSignal.any([outer, silence.signal]);
-  const listen = (): (() => void) => clock.schedule(() => silence.abort(new SSSNError("timeout", `The host was silent for ${SILENCE_MS} ms.`)), SILENCE_MS);
+  const listen = (): (() => void) => connection.clock.schedule(() => silence.abort(new SSSNError("timeout", `The host was silent for ${SILENCE_MS} ms.`)), SILENCE_MS);
   let cancel = listen();
   try {
     const resume = position === undefined ? {} : { "last-event-id": String(position) };
-    const response = await requester.open({ path: `/stream${query}`, headers: { accept: "text/event-stream", ...resume }, signal });
+    const response = await connection.open({ path: `/stream${query}`, headers: { accept: "text/event-stream", ...resume }, signal });
     if (!response.body) throw new SSSNError("transport_failed", "The host answered a stream without a body.");
     const parser = new EventParser();
     const decoder = new TextDecoder();

@@ -1,14 +1,12 @@
-import { SSSNError, isSSSNError, sleep, systemClock, toError, type Clock } from "@sssn/core";
+import { SSSNError, isSSSNError, sleep, systemClock, toError, validateInteger, type Clock } from "@sssn/core";
 import { fromProblem } from "../protocol/problem.js";
+import { TokenHolder, type TokenSource } from "./token-holder.js";
 
-/** A token, or what gets one: asked again when the host says that the last one has expired. */
-export type TokenSource = string | (() => string | Promise<string>);
-
-export interface RequesterOptions {
+export interface ConnectionOptions {
   readonly token: TokenSource;
-  /** How long one attempt may take, in ms, not counting a wait that was asked for. Default 30 000. */
+  /** How long one attempt may take, in ms, from 1, not counting a wait that was asked for. Default 30 000. */
   readonly timeoutMs?: number;
-  /** How often a call is tried at the most, when trying again is safe and can help. Default 5. */
+  /** How often a call is tried at the most, from 1 to 100, when trying again is safe and can help. Default 5. */
   readonly attempts?: number;
   readonly fetch?: typeof fetch;
   readonly clock?: Clock;
@@ -20,6 +18,8 @@ export interface Call {
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
+  /** How long one attempt may take; default: the connection's. */
+  readonly timeoutMs?: number | undefined;
   /** How long the host may wait before it answers, in ms. */
   readonly waitMs?: number;
 }
@@ -28,37 +28,41 @@ const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
 
 /** Speaks HTTP with a host: token, timeout, and repeated attempts with a growing, jittered pause. */
-export class Requester {
+export class HostConnection {
+  readonly clock: Clock;
+  readonly tokens: TokenHolder;
   readonly #base: string;
-  readonly #options: RequesterOptions;
-  readonly #clock: Clock;
   readonly #fetch: typeof fetch;
-  #token: string | undefined;
+  readonly #timeoutMs: number;
+  readonly #attempts: number;
 
-  constructor(base: string, options: RequesterOptions) {
+  /** @throws SSSNError `invalid_argument`. */
+  constructor(base: string, options: ConnectionOptions) {
     this.#base = base;
-    this.#options = options;
-    this.#clock = options.clock ?? systemClock;
+    this.clock = options.clock ?? systemClock;
+    this.tokens = new TokenHolder(options.token, this.clock);
     this.#fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
+    this.#timeoutMs = validateInteger("timeoutMs", options.timeoutMs ?? 30_000, 1, 2_147_483_647);
+    this.#attempts = validateInteger("attempts", options.attempts ?? 5, 1, 100);
   }
 
   /** Calls until it works, or until trying again can't help. Every call of this protocol may safely be repeated. */
   async json<Result>(call: Call): Promise<Result> {
-    const attempts = this.#options.attempts ?? 5;
     let renewed = false;
     for (let attempt = 1; ; attempt++) {
+      call.signal?.throwIfAborted();
       try {
-        return (await this.#attempt(call, (this.#options.timeoutMs ?? 30_000) + (call.waitMs ?? 0))) as Result;
+        return (await this.#attempt(call, (call.timeoutMs ?? this.#timeoutMs) + (call.waitMs ?? 0))) as Result;
       } catch (thrown) {
         call.signal?.throwIfAborted();
         const error = isSSSNError(thrown) ? thrown : unreachable(this.#base, thrown);
-        if (error.code === "token_expired" && typeof this.#options.token === "function" && !renewed) {
+        if (error.code === "token_expired" && this.tokens.canRenew && !renewed) {
           renewed = true;
-          this.#token = undefined;
+          this.tokens.forget();
           continue;
         }
-        if (!error.retryable || attempt >= attempts) throw error;
-        await sleep(this.#clock, pauseMs(attempt, error), call.signal);
+        if (!error.retryable || attempt >= this.#attempts) throw error;
+        await sleep(this.clock, pauseMs(attempt, error), call.signal);
       }
     }
   }
@@ -66,7 +70,7 @@ export class Requester {
   /** One call and its whole answer, within a deadline. */
   async #attempt(call: Call, timeoutMs: number): Promise<unknown> {
     const timeout = new AbortController();
-    const cancel = this.#clock.schedule(() => timeout.abort(new SSSNError("timeout", `${this.#base} did not answer within ${timeoutMs} ms.`)), timeoutMs);
+    const cancel = this.clock.schedule(() => timeout.abort(new SSSNError("timeout", `${this.#base} did not answer within ${timeoutMs} ms.`)), timeoutMs);
     try {
       const signal = call.signal ? AbortSignal.any([call.signal, timeout.signal]) : timeout.signal;
       return await (await this.open({ ...call, signal })).json();
@@ -79,24 +83,13 @@ export class Requester {
   async open(call: Call): Promise<Response> {
     const response = await this.#fetch(`${this.#base}${call.path}`, {
       method: call.method ?? "GET",
-      headers: { authorization: `Bearer ${await this.#currentToken()}`, ...(call.body === undefined ? {} : { "content-type": "application/json" }), ...call.headers },
+      headers: { authorization: `Bearer ${await this.tokens.current()}`, ...(call.body === undefined ? {} : { "content-type": "application/json" }), ...call.headers },
       body: call.body === undefined ? null : JSON.stringify(call.body),
       redirect: "error",
       signal: call.signal ?? null,
     });
     if (response.ok) return response;
     throw withRetryAfter(fromProblem(response.status, await response.json().catch(() => undefined)), response);
-  }
-
-  async #currentToken(): Promise<string> {
-    const { token } = this.#options;
-    this.#token ??= (typeof token === "string" ? token : await token()).replace(/^bearer +/i, "");
-    return this.#token;
-  }
-
-  /** Forgets the token, so that the next call asks for another one. */
-  forgetToken(): void {
-    this.#token = undefined;
   }
 }
 

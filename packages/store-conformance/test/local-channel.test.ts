@@ -1,0 +1,15 @@
+import { BroadcastChannel, MailboxChannel, MemoryMessageStore, PassthroughChannel, WorkQueueChannel, silentLogger } from "@sssn/core";
+import { describe, it } from "vitest";
+import { proveChannelPort } from "../src/index.js";
+
+const KINDS = { passthrough: PassthroughChannel, broadcast: BroadcastChannel, "work-queue": WorkQueueChannel, mailbox: MailboxChannel };
+
+proveChannelPort(
+  "a channel in this process",
+  async (kind) => {
+    const channel = new KINDS[kind]({ id: "tested", store: new MemoryMessageStore(), logger: silentLogger });
+    await channel.start();
+    return { as: () => channel, [Symbol.asyncDispose]: () => channel.drain().then(() => undefined) };
+  },
+  { describe, it },
+);
