@@ -33,7 +33,7 @@ export { type JobContext, type JobHandler } from "./channels/job.js";
 export { Worker, type JobEvent, type WorkOptions, type WorkerReport } from "./channels/worker.js";
 
 export { ChannelClient, work, type ChannelResolver } from "./client/channel-client.js";
-export { Requester, answer, type AnswerOptions, type RequestOptions, type RequesterOptions } from "./client/requester.js";
+export { Requester, answer, type AnswerOptions, type ReplyChannelResolver, type RequestOptions, type RequesterOptions } from "./client/requester.js";
 
 export {
   BaseSystem,
@@ -42,6 +42,7 @@ export {
   type SystemDefinition,
   type SystemOptions,
 } from "./systems/base-system.js";
+export { type CapabilityHandler, type ExposeOptions } from "./systems/capabilities.js";
 export { SystemState, type ManagedSystem, type RunOptions, type ShutdownReport } from "./systems/managed-system.js";
 export { type PublishOptions, type RunningSystem } from "./systems/deployment.js";
 export { runAsProgram, type ProgramHost, type ProgramOptions } from "./systems/run-as-program.js";

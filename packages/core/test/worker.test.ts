@@ -31,6 +31,36 @@ describe("work()", () => {
     expect([[...done].sort((a, b) => Number(a) - Number(b)), report]).toEqual([Array.from({ length: 20 }, (_, index) => index), { acknowledged: 20, failed: 0, lost: 0 }]);
   });
 
+  it("tells whether messages can reach it, and not only whether it is alive", async () => {
+    const { clock, queue, options } = await setting();
+    let broken = false;
+    const claim = queue.claim.bind(queue);
+    queue.claim = (...call) => (broken ? Promise.reject(new Error("cut off")) : claim(...call));
+    const worker = work(queue, "w", () => {}, options);
+    await clock.advance(1);
+    expect(worker.isListening).toBe(true);
+    broken = true;
+    await queue.write("x", 1);
+    await clock.advance(100);
+    expect(worker.isListening).toBe(false);
+    broken = false;
+    await clock.advance(2_000);
+    expect(worker.isListening).toBe(true);
+    await worker.close();
+    expect(worker.isListening).toBe(false);
+  });
+
+  it("is deaf when its claim goes without an answer for longer than it may wait", async () => {
+    const { clock, queue, options } = await setting();
+    queue.claim = (_reader, { signal } = {}) => new Promise((_, reject) => signal?.addEventListener("abort", () => reject(new Error("ended"))));
+    const worker = work(queue, "w", () => {}, options);
+    await clock.advance(25_000);
+    expect(worker.isListening).toBe(true);
+    await clock.advance(10_000);
+    expect(worker.isListening).toBe(false);
+    await worker.close();
+  });
+
   it("never runs more jobs at once than it may", async () => {
     const { clock, queue, options } = await setting();
     let [running, most] = [0, 0];

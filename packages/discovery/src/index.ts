@@ -2,3 +2,4 @@ export { DiscoveryChannel, type DiscoveryOptions } from "./discovery-channel.js"
 export { Directory, type DirectoryChange, type DirectoryOptions } from "./directory.js";
 export { checkRegistration, type Registration } from "./registration.js";
 export { type ChannelQuery, type DirectoryEntry, type SystemQuery } from "./registration-index.js";
+export { CapabilityCaller, type CallOptions as CapabilityCallOptions } from "./capability-caller.js";

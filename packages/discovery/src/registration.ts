@@ -1,4 +1,4 @@
-import { SSSNError, describe, validateIdentifier, validateInteger, type ChannelInfo, type SystemDescriptor } from "@sssn/core";
+import { SSSNError, describe, freezeJsonWithin, validateIdentifier, validateInteger, type ChannelInfo, type SystemDescriptor } from "@sssn/core";
 
 /** How long a registration lives without a refresh that says nothing else: a minute. */
 export const DEFAULT_TTL_MS = 60_000;
@@ -7,6 +7,7 @@ const LONGEST_TTL_MS = 7 * 24 * 3600 * 1000;
 const MOST_ENDPOINTS = 16;
 const MOST_NAMES = 1_000;
 const LONGEST_TEXT = 4_096;
+const LONGEST_SCHEMA = 65_536;
 const KINDS = ["channel", "passthrough", "broadcast", "work-queue", "mailbox", "periodic", "discovery"];
 
 /** What a discovery channel holds: one announcement about a channel or a system. The newest about an id counts. */
@@ -60,11 +61,25 @@ function systemDescriptor(id: string, value: unknown): SystemDescriptor {
     name: text("content.system.name", system["name"]),
     description: text("content.system.description", system["description"]),
     capabilities: list("content.system.capabilities", system["capabilities"], MOST_NAMES).map((entry, index) => {
-      const capability = record(`content.system.capabilities[${index}]`, entry, ["name", "description"]);
-      return { name: text("capability name", capability["name"]), description: text("capability description", capability["description"]) };
+      const path = `content.system.capabilities[${index}]`;
+      const capability = record(path, entry, ["name", "description", "inputSchema", "outputSchema", "requests", "replies"]);
+      return {
+        name: text(`${path}.name`, capability["name"]),
+        description: text(`${path}.description`, capability["description"]),
+        ...optional("inputSchema", capability, (value) => freezeJsonWithin(LONGEST_SCHEMA, value, `${path}.inputSchema`)),
+        ...optional("outputSchema", capability, (value) => freezeJsonWithin(LONGEST_SCHEMA, value, `${path}.outputSchema`)),
+        ...optional("requests", capability, (value) => validateIdentifier("channel id", value)),
+        ...optional("replies", capability, (value) => validateIdentifier("channel id", value)),
+      };
     }),
     channels: list("content.system.channels", system["channels"], MOST_NAMES).map((channel) => validateIdentifier("channel id", channel)),
   };
+}
+
+/** A member that may be left out. */
+function optional<Name extends string, Value>(name: Name, of: Readonly<Record<string, unknown>>, check: (value: unknown) => Value): { readonly [Key in Name]?: Value } {
+  const value = of[name];
+  return value === undefined ? {} : ({ [name]: check(value) } as { readonly [Key in Name]: Value });
 }
 
 function httpUrl(path: string, value: unknown): string {

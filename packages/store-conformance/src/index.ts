@@ -1,5 +1,8 @@
 import fc from "fast-check";
-import { channelGuarantees, type ChannelUnderTest, type TestedKind } from "./channel-guarantees.js";
+import { channelClaimGuarantees } from "./channel-claim-guarantees.js";
+import { type ChannelGuarantee, type ChannelUnderTest, type TestedKind } from "./channel-guarantee.js";
+import { channelLiveGuarantees } from "./channel-live-guarantees.js";
+import { channelReadGuarantees } from "./channel-read-guarantees.js";
 import { claimGuarantees } from "./claim-guarantees.js";
 import { runGuarantees, type Guarantee, type TestRunner } from "./guarantee.js";
 import { Bench, type StoreHarness } from "./harness.js";
@@ -8,12 +11,15 @@ import { commands, compare } from "./model.js";
 import { restartGuarantees } from "./restart-guarantees.js";
 import { retentionGuarantees } from "./retention-guarantees.js";
 
-export { channelGuarantees, type ChannelGuarantee, type ChannelUnderTest, type ReachedChannel, type TestedKind } from "./channel-guarantees.js";
+export { type ChannelGuarantee, type ChannelUnderTest, type ReachedChannel, type TestedKind } from "./channel-guarantee.js";
 export { type Guarantee, type TestRunner } from "./guarantee.js";
 export { type StoreHarness } from "./harness.js";
 
 /** Every rule that a message store keeps, as a sentence with its proof. */
 export const storeGuarantees: readonly Guarantee[] = [...logGuarantees, ...retentionGuarantees, ...claimGuarantees, ...restartGuarantees];
+
+/** Every rule that a channel port keeps, as a sentence with its proof. */
+export const channelGuarantees: readonly ChannelGuarantee[] = [...channelReadGuarantees, ...channelLiveGuarantees, ...channelClaimGuarantees];
 
 /** How thorough the property-based part is. */
 export interface ProofOptions {

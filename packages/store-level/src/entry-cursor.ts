@@ -7,15 +7,24 @@ const PARKED_MS = 1_000;
 
 type Entry = [key: string, value: string];
 
+interface KeysBetween {
+  readonly gte: string;
+  readonly lte: string;
+}
+
+function iterate(database: Database, range: KeysBetween) {
+  return database.iterator({ ...range, highWaterMarkBytes: MOST_BYTES });
+}
+
 /** Walks over a range of entries, and can fetch the next ones before they are asked for. */
 export class EntryCursor {
   readonly database: Database;
-  readonly #iterator: ReturnType<Database["iterator"]>;
+  readonly #iterator: ReturnType<typeof iterate>;
   #fetched: Promise<Entry[]> | undefined;
 
-  constructor(database: Database, range: { readonly gte: string; readonly lte: string }) {
+  constructor(database: Database, range: KeysBetween) {
     this.database = database;
-    this.#iterator = database.iterator({ ...range, highWaterMarkBytes: MOST_BYTES });
+    this.#iterator = iterate(database, range);
   }
 
   /** Some of the next entries, at least one unless there are no more. */

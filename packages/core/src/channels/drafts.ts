@@ -5,6 +5,7 @@ import type { JsonValue } from "../json-value.js";
 import { NO_METADATA, type MessageDraft, type Metadata } from "../message.js";
 import type { WriteOptions } from "../ports/channel-port.js";
 import type { ResolvedChannelOptions } from "./channel-options.js";
+import { validateContent } from "./standard-schema.js";
 
 /** The longest delay of a message or a nack: ten years. */
 export const MAX_DELAY_MS = 10 * 366 * 24 * 60 * 60 * 1000;
@@ -15,7 +16,7 @@ export const MAX_DELAY_MS = 10 * 366 * 24 * 60 * 60 * 1000;
  * @throws SSSNError `invalid_content`, `content_too_large`, `content_rejected`, `invalid_identifier`, `invalid_argument`.
  */
 export async function makeDraft<Content>(channel: ResolvedChannelOptions<Content>, senderId: string, content: unknown, options: WriteOptions): Promise<MessageDraft> {
-  const checked = channel.schema ? await applySchema(channel, content) : content;
+  const checked = channel.schema ? await validateContent(channel.schema, content, `Channel ${channel.id}`) : content;
   const { id, correlationId, replyTo, recipientId, metadata, delayMs } = options;
   return {
     timestamp: channel.clock.now(),
@@ -39,16 +40,4 @@ function freezeMetadata(maxBytes: number, metadata: unknown): Metadata {
 /** `Array.isArray` does not narrow readonly arrays away. */
 function isArray(value: JsonValue): value is readonly JsonValue[] {
   return Array.isArray(value);
-}
-
-async function applySchema<Content>(channel: ResolvedChannelOptions<Content>, content: unknown): Promise<unknown> {
-  if (!channel.schema) return content;
-  const result = await channel.schema["~standard"].validate(content);
-  if (!result.issues) return result.value;
-  const issues = result.issues.map(({ message, path = [] }) => ({
-    path: path.map((part) => String(typeof part === "object" ? part.key : part)).join("."),
-    message,
-  }));
-  const listed = issues.map(({ path, message }) => `${path || "content"}: ${message}`).join("; ");
-  throw new SSSNError("content_rejected", `Channel ${channel.id} refuses this content: ${listed}.`, { details: { issues } });
 }

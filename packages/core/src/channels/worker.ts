@@ -49,6 +49,8 @@ export interface JobEvent {
 
 const CLAIM_WAIT_MS = 20_000;
 const RETRY_MS = 1_000;
+/** How long after the end of its wait a claim may go without an answer. */
+const DEAF_AFTER_MS = 10_000;
 /** So much work is claimed ahead. */
 const AHEAD_MS = 25;
 /** A handler that takes longer than this lets go of what was claimed ahead. */
@@ -86,6 +88,10 @@ export class Worker<Content = unknown> implements AsyncDisposable {
   readonly #ahead: Job<Content>[] = [];
   readonly #report = { acknowledged: 0, failed: 0, lost: 0 };
   #claiming: Promise<void> | undefined;
+  /** When the claim under way was asked for; `undefined` when none is. */
+  #askedAt: number | undefined;
+  /** Then the next one does not wait, so that it is known at once when claiming works again. */
+  #lastClaimFailed = false;
   /** How long a handler takes, in ms; `undefined` before the first has ended. */
   #meanMs: number | undefined;
   #wake: () => void = () => {};
@@ -134,6 +140,15 @@ export class Worker<Content = unknown> implements AsyncDisposable {
     return this.close().then(() => undefined);
   }
 
+  /**
+   * Whether messages can reach this worker, judged by its claims and not by its being alive: false while claiming fails, when a claim goes
+   * without an answer for longer than it may wait, and after the end. Made for readiness checks.
+   */
+  get isListening(): boolean {
+    const silentMs = this.#askedAt === undefined ? 0 : this.#host.clock.monotonic() - this.#askedAt;
+    return !this.#stopping.signal.aborted && !this.#lastClaimFailed && silentMs < CLAIM_WAIT_MS + DEAF_AFTER_MS;
+  }
+
   #stop(): void {
     this.#stopping.abort();
     this.#stopWaiting.abort();
@@ -163,23 +178,27 @@ export class Worker<Content = unknown> implements AsyncDisposable {
 
   #claim(limit: number): void {
     const claimedAt = this.#host.clock.monotonic();
+    this.#askedAt = claimedAt;
     this.#stopWaiting = new AbortController();
     this.#claiming = this.#channel
-      .claim(this.#readerId, { ...this.#group, limit, leaseMs: this.#host.leaseMs, waitMs: CLAIM_WAIT_MS, signal: this.#stopWaiting.signal })
+      .claim(this.#readerId, { ...this.#group, limit, leaseMs: this.#host.leaseMs, waitMs: this.#lastClaimFailed ? 0 : CLAIM_WAIT_MS, signal: this.#stopWaiting.signal })
       .then(
         (claims) => {
+          this.#lastClaimFailed = false;
           for (const claim of claims) this.#ahead.push(new Job(claim, claimedAt, this.#host));
         },
         (thrown: unknown) => this.#recover(thrown),
       )
       .finally(() => {
         this.#claiming = undefined;
+        this.#askedAt = undefined;
         this.#wake();
       });
   }
 
   async #recover(thrown: unknown): Promise<void> {
     if (this.#stopWaiting.signal.aborted) return;
+    this.#lastClaimFailed = true;
     this.#complain(thrown, "claiming failed");
     await sleep(this.#host.clock, RETRY_MS, this.#stopping.signal).catch(() => {});
   }

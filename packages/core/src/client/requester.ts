@@ -1,8 +1,9 @@
 import { systemClock, type Cancel, type Clock } from "../clock.js";
-import { SSSNError, isSSSNError, toError } from "../errors.js";
+import { SSSNError, isErrorCode, isSSSNError, toError, type ErrorDetails } from "../errors.js";
 import { validateInteger } from "../identifiers.js";
 import { randomToken } from "../log-state/random.js";
-import type { ChannelMessage } from "../message.js";
+import { NO_METADATA, type ChannelMessage, type Metadata } from "../message.js";
+import { consoleLogger } from "../logger.js";
 import type { ChannelPort, Subscription } from "../ports/channel-port.js";
 import { Worker, type WorkOptions } from "../channels/worker.js";
 import type { JobContext } from "../channels/job.js";
@@ -25,6 +26,8 @@ export interface RequestOptions {
   /** From 1 ms on. Default: the requester's. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** Goes with the request's message. */
+  readonly metadata?: Metadata;
 }
 
 interface Pending<Reply> {
@@ -83,7 +86,7 @@ export class Requester<Request = unknown, Reply = unknown> implements AsyncDispo
    * Writes a request and waits for its reply.
    *
    * @throws SSSNError `timeout` when no reply came in time (the request stays in its channel, and may still be worked on),
-   * `invalid_state` once closed, whatever writing throws, and the signal's reason.
+   * `invalid_state` once closed, whatever writing throws, what the answerer refused the request with, and the signal's reason.
    */
   async request(content: Request, options: RequestOptions = {}): Promise<ChannelMessage<Reply>> {
     const timeoutMs = options.timeoutMs === undefined ? this.#timeoutMs : validateTimeout(options.timeoutMs);
@@ -93,7 +96,7 @@ export class Requester<Request = unknown, Reply = unknown> implements AsyncDispo
     const correlationId = `${this.#name}-${(++this.#count).toString(36)}`;
     const reply = this.#wait(correlationId, timeoutMs, options.signal);
     // The id makes a write that is repeated by a transport the same request.
-    void requests.write(systemId, content, { id: correlationId, correlationId, replyTo: replies.id }).catch((thrown: unknown) => this.#pending.get(correlationId)?.reject(toError(thrown)));
+    void requests.write(systemId, content, { id: correlationId, correlationId, replyTo: replies.id, ...(options.metadata === undefined ? {} : { metadata: options.metadata }) }).catch((thrown: unknown) => this.#pending.get(correlationId)?.reject(toError(thrown)));
     return reply;
   }
 
@@ -112,7 +115,10 @@ export class Requester<Request = unknown, Reply = unknown> implements AsyncDispo
   }
 
   #hear(message: ChannelMessage<Reply>): void {
-    this.#pending.get(message.correlationId ?? "")?.resolve(message);
+    const pending = this.#pending.get(message.correlationId ?? "");
+    const refusal = refusalIn(message.metadata);
+    if (refusal) pending?.reject(refusal);
+    else pending?.resolve(message);
   }
 
   #end(error: SSSNError): void {
@@ -134,35 +140,63 @@ function validateTimeout(timeoutMs: unknown): number {
   return validateInteger("timeoutMs", timeoutMs, 1, Number.MAX_SAFE_INTEGER);
 }
 
+/** Finds the channel that a request names as its `replyTo`; `undefined` for one that is not answered on. */
+export type ReplyChannelResolver<Reply> = (replyTo: string) => ChannelPort<Reply> | undefined | Promise<ChannelPort<Reply> | undefined>;
+
 /** Who answers, and where. */
 export interface AnswerOptions<Request, Reply> extends WorkOptions {
   readonly systemId: string;
   readonly requests: ChannelPort<Request>;
-  /** Where replies are written; a function finds the channel that a request names as its `replyTo`. */
-  readonly replies: ChannelPort<Reply> | ((replyTo: string) => ChannelPort<Reply> | Promise<ChannelPort<Reply>>);
+  /** Where replies are written, or what finds it. */
+  readonly replies: ChannelPort<Reply> | ReplyChannelResolver<Reply>;
+}
+
+/** A reply that says why there is none: its content is null. */
+function refusalMetadata({ code, message, details }: SSSNError): Metadata {
+  return { error: { code, message, details } };
+}
+
+function refusalIn({ error }: Metadata): SSSNError | undefined {
+  if (typeof error !== "object" || error === null || !("code" in error) || !isErrorCode(error.code)) return undefined;
+  const { message, details } = error as { message?: unknown; details?: unknown };
+  return new SSSNError(error.code, typeof message === "string" ? message : error.code, { details: typeof details === "object" && details !== null ? (details as ErrorDetails) : {} });
 }
 
 /**
- * Answers the requests of a {@link Requester}: what the handler returns is the reply. When it throws, the request is given back and tried
- * again, as any other job. A request that is worked on twice, after a crash, is answered once.
+ * Answers the requests of a {@link Requester}: what the handler returns is the reply. An {@link SSSNError} that trying again can't help
+ * against is the reply too, and the requester throws it. After any other exception the request is given back and tried again, as any other
+ * job. A request that is worked on twice, after a crash, is answered once; one that names a channel that is not answered on is dropped.
  */
 export function answer<Request, Reply>({ systemId, requests, replies, ...options }: AnswerOptions<Request, Reply>, handler: (message: ChannelMessage<Request>, context: JobContext) => Reply | Promise<Reply>): Worker<Request> {
-  const reply = async (message: ChannelMessage<Request>, replyTo: string, content: Reply): Promise<void> => {
-    const channel = typeof replies === "function" ? await replies(replyTo) : replies;
-    try {
-      await channel.write(systemId, content, { id: `${message.sequence}.reply@${requests.id}`, correlationId: message.correlationId ?? message.id, recipientId: message.senderId });
-    } catch (error) {
-      // Answered by an earlier delivery, in other words.
-      if (!(isSSSNError(error, "message_conflict"))) throw error;
-    }
-  };
+  const { logger = consoleLogger } = options;
   return new Worker(
     requests,
     systemId,
     async (message, context) => {
-      const content = await handler(message, context);
-      if (message.replyTo !== undefined) await reply(message, message.replyTo, content);
+      const { replyTo } = message;
+      if (replyTo === undefined) return handler(message, context);
+      const channel = typeof replies === "function" ? await replies(replyTo) : replies;
+      if (!channel) return logger.warn({ channel: requests.id, message: message.id }, `a request on channel ${requests.id} names a channel that is not answered on; it is dropped`);
+      const reply = replyWriter(systemId, requests.id, message, channel);
+      try {
+        await reply(await handler(message, context), NO_METADATA);
+      } catch (error) {
+        if (!isSSSNError(error) || error.retryable || error.code === "lease_lost") throw error;
+        // There is no content to give, whatever its type.
+        await reply(null as Reply, refusalMetadata(error));
+      }
     },
     options,
   );
+}
+
+function replyWriter<Reply>(systemId: string, requestsId: string, message: ChannelMessage<unknown>, channel: ChannelPort<Reply>): (content: Reply, metadata: Metadata) => Promise<void> {
+  return async (content, metadata) => {
+    try {
+      await channel.write(systemId, content, { id: `${message.sequence}.reply@${requestsId}`, correlationId: message.correlationId ?? message.id, recipientId: message.senderId, metadata });
+    } catch (error) {
+      // Answered by an earlier delivery, in other words.
+      if (!isSSSNError(error, "message_conflict")) throw error;
+    }
+  };
 }

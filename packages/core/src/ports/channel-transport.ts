@@ -1,3 +1,4 @@
+import type { JsonValue } from "../json-value.js";
 import type { ChannelMessage } from "../message.js";
 import type { ChannelEndpoint, ChannelHostPort, ChannelInfo, ChannelPort, StreamOptions } from "./channel-port.js";
 import type { ChannelSecurity } from "./channel-security.js";
@@ -52,6 +53,14 @@ export interface ChannelDirectory {
 export interface Capability {
   readonly name: string;
   readonly description: string;
+  /** JSON Schema of what it takes. */
+  readonly inputSchema?: JsonValue;
+  /** JSON Schema of what it gives. */
+  readonly outputSchema?: JsonValue;
+  /** The channel that it is asked on; left out when it can't be called through channels. */
+  readonly requests?: string;
+  /** The channel that its answers come on. */
+  readonly replies?: string;
 }
 
 /** What is known about a system. */

@@ -11,6 +11,7 @@ import type { Claim, ClaimOptions, MessageCallback, NackOptions, ReadOptions, Re
 import type { Capability, SystemDescriptor } from "../ports/channel-transport.js";
 import type { SettleResult } from "../ports/message-store.js";
 import { Ticker } from "../ticker.js";
+import { Capabilities, type CapabilityHandler, type ExposeOptions } from "./capabilities.js";
 import { Deployment, type PublishOptions, type RunningSystem } from "./deployment.js";
 import { SystemState, type ManagedSystem, type RunOptions, type ShutdownReport } from "./managed-system.js";
 import { topologyOf, type Topology } from "./topology.js";
@@ -23,7 +24,7 @@ export interface SystemOptions {
   readonly description?: string;
   /** How often `step()` is called, per second, above 0 up to 1 000. Default 1. */
   readonly tickRate?: number;
-  /** What this system can do for others, for discovery. */
+  /** What this system can do for others, for discovery. What others can ask for over channels is told by {@link BaseSystem.expose}. */
   readonly capabilities?: readonly Capability[];
   readonly clock?: Clock;
   readonly logger?: Logger;
@@ -53,6 +54,7 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
   protected readonly logger: Logger;
   readonly #tickRate: number;
   readonly #capabilities: readonly Capability[];
+  readonly #exposed: Capabilities;
   readonly #channels = new Map<string, BaseChannel>();
   readonly #subsystems = new Map<string, BaseSystem>();
   readonly #resources: AsyncDisposable[] = [];
@@ -71,6 +73,7 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
     this.name = options.name ?? options.id;
     this.description = options.description ?? "";
     this.client = new ChannelClient(this.id);
+    this.#exposed = new Capabilities(this.client);
     this.clock = options.clock ?? systemClock;
     this.logger = options.logger ?? consoleLogger;
     this.#tickRate = checkTickRate(options.tickRate ?? 1);
@@ -173,6 +176,17 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
     return system;
   }
 
+  /**
+   * Offers something that others can ask for over channels: told in discovery, called by name, answered while the system runs.
+   *
+   * @throws SSSNError `duplicate_id`, `channel_not_connected`, `invalid_argument`, `invalid_state`.
+   */
+  expose<Input, Output>(capability: ExposeOptions<Input, Output>, handler: CapabilityHandler<Input, Output>): void {
+    this.#assertBuilding(`expose ${describe(capability.name)}`);
+    // What the handler takes is what the schema has made of it; without one it is the caller's word.
+    this.#exposed.add(capability, handler as CapabilityHandler<unknown, unknown>);
+  }
+
   /** Closes something with the system, after its channels: a store, say. Last in, first out. */
   use<Resource extends AsyncDisposable>(resource: Resource): Resource {
     this.#resources.push(resource);
@@ -191,7 +205,7 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
 
   /** What discovery tells about this system. */
   descriptor(): SystemDescriptor {
-    return { id: this.id, name: this.name, description: this.description, capabilities: this.#capabilities, channels: this.client.channelIds };
+    return { id: this.id, name: this.name, description: this.description, capabilities: [...this.#capabilities, ...this.#exposed.descriptors], channels: this.client.channelIds };
   }
 
   #assertBuilding(what: string): void {
@@ -251,6 +265,16 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
     } catch (thrown) {
       this.#errors.report("step", thrown, this.logger, (_phase, error) => this.onStepError(error));
     }
+  }
+
+  /** @internal */
+  beginAnswering(): void {
+    this.#exposed.start(this.clock, this.logger);
+  }
+
+  /** @internal */
+  endAnswering(options: { readonly timeoutMs: number }): Promise<void> {
+    return this.#exposed.close(options);
   }
 
   /** @internal Ends the loop after the current step. */

@@ -101,6 +101,7 @@ export class Deployment<System extends ManagedSystem> {
   #startLoops(options: RunOptions): void {
     this.#loops = systemsOf(this.#root).map(async (system) => {
       system.enter(SystemState.RUNNING);
+      system.beginAnswering();
       try {
         await system.run(system === this.#root ? options : {});
       } catch (thrown) {
@@ -148,6 +149,7 @@ export class Deployment<System extends ManagedSystem> {
     await attempt(() => this.#registration?.withdraw());
     await attempt(() => this.#transport?.stop({ timeoutMs: left() }));
     await attempt(() => Promise.all(this.#loops));
+    await attempt(() => Promise.all(systems.map((system) => system.endAnswering({ timeoutMs: left() }))));
     for (const system of systems) await attempt(() => system.onShutdown({ timeoutMs: left() }));
     const channels: ChannelDrainReport[] = [];
     for (const channel of [...systems].reverse().flatMap((system) => [...system.channels].reverse())) channels.push(await channel.drain({ timeoutMs: left() }));

@@ -35,6 +35,9 @@ export interface ManagedSystem {
   readonly resources: readonly AsyncDisposable[];
   /** Sets it and all below it up, once. */
   prepare(): Promise<void>;
+  /** Answers calls of what it exposes, until {@link ManagedSystem.endAnswering}, which lets those under way finish. */
+  beginAnswering(): void;
+  endAnswering(options: { readonly timeoutMs: number }): Promise<void>;
   /** The loop; ends after {@link ManagedSystem.endLoop}. */
   run(options: RunOptions): Promise<void>;
   /** Ends the loop after the current step. */

@@ -69,13 +69,16 @@ export class HostConnection {
 
   /** One call and its whole answer, within a deadline. */
   async #attempt(call: Call, timeoutMs: number): Promise<unknown> {
-    const timeout = new AbortController();
-    const cancel = this.clock.schedule(() => timeout.abort(new SSSNError("timeout", `${this.#base} did not answer within ${timeoutMs} ms.`)), timeoutMs);
+    const ending = new AbortController();
+    const abort = (): void => ending.abort(call.signal?.reason);
+    const cancel = this.clock.schedule(() => ending.abort(new SSSNError("timeout", `${this.#base} did not answer within ${timeoutMs} ms.`)), timeoutMs);
+    call.signal?.addEventListener("abort", abort, { once: true });
     try {
-      const signal = call.signal ? AbortSignal.any([call.signal, timeout.signal]) : timeout.signal;
-      return await (await this.open({ ...call, signal })).json();
+      // Raced, because fetch may have forgotten its signal by the time at which the body comes.
+      return await Promise.race([this.open({ ...call, signal: ending.signal }).then((response) => response.json() as Promise<unknown>), abortionOf(ending.signal)]);
     } finally {
       cancel();
+      call.signal?.removeEventListener("abort", abort);
     }
   }
 
@@ -91,6 +94,10 @@ export class HostConnection {
     if (response.ok) return response;
     throw withRetryAfter(fromProblem(response.status, await response.json().catch(() => undefined)), response);
   }
+}
+
+function abortionOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(toError(signal.reason)), { once: true }));
 }
 
 function unreachable(base: string, thrown: unknown): SSSNError {

@@ -1,4 +1,4 @@
-import { SSSNError, deepFreeze, isSSSNError, sleep, type ChannelMessage } from "@sssn/core";
+import { SSSNError, deepFreeze, isSSSNError, sleep, type Cancel, type ChannelMessage, type Clock } from "@sssn/core";
 import { KEEP_ALIVE_MS } from "../protocol/timing.js";
 import { EventParser, type ServerEvent } from "./event-parser.js";
 import type { HostConnection } from "./host-connection.js";
@@ -52,26 +52,68 @@ export async function* liveMessages<Content>(options: LiveOptions): AsyncGenerat
   }
 }
 
-/** The events of one connection; ends when the host ends it, throws when it breaks or falls silent. */
-async function* connect(connection: HostConnection, position: number | undefined, query: string, outer: AbortSignal): AsyncGenerator<ServerEvent, void, undefined> {
-  const silence = new AbortController();
-  const signal = AbortSignal.any([outer, silence.signal]);
-  const listen = (): (() => void) => connection.clock.schedule(() => silence.abort(new SSSNError("timeout", `The host was silent for ${SILENCE_MS} ms.`)), SILENCE_MS);
-  let cancel = listen();
+/** The events of one connection; ends when the host ends it or the signal aborts, throws when it breaks or falls silent. */
+async function* connect(connection: HostConnection, position: number | undefined, query: string, signal: AbortSignal): AsyncGenerator<ServerEvent, void, undefined> {
+  const resume = position === undefined ? {} : { "last-event-id": String(position) };
+  const opening = new AbortController();
+  const silence = new Silence(connection.clock, () => opening.abort(silence.error));
+  // Ends what is under way. Once there is a body it is cancelled as well: fetch forgets its signal when it was collected as garbage.
+  let end = (): void => opening.abort(signal.reason);
+  const abort = (): void => end();
+  signal.addEventListener("abort", abort, { once: true });
   try {
-    const resume = position === undefined ? {} : { "last-event-id": String(position) };
-    const response = await connection.open({ path: `/stream${query}`, headers: { accept: "text/event-stream", ...resume }, signal });
+    const response = await connection.open({ path: `/stream${query}`, headers: { accept: "text/event-stream", ...resume }, signal: opening.signal });
     if (!response.body) throw new SSSNError("transport_failed", "The host answered a stream without a body.");
-    const parser = new EventParser();
-    const decoder = new TextDecoder();
     const reader = response.body.getReader();
-    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
-      cancel();
-      cancel = listen();
-      yield* parser.push(decoder.decode(chunk.value, { stream: true }));
-    }
+    end = () => void reader.cancel().catch(() => undefined);
+    silence.onEnd = end;
+    if (signal.aborted) end();
+    yield* eventsFrom(reader, () => silence.heard());
+    silence.throwIfFallen();
   } finally {
-    cancel();
-    silence.abort();
+    signal.removeEventListener("abort", abort);
+    silence.stop();
+    end();
+  }
+}
+
+async function* eventsFrom(reader: ReadableStreamDefaultReader<Uint8Array>, heard: () => void): AsyncGenerator<ServerEvent, void, undefined> {
+  const parser = new EventParser();
+  const decoder = new TextDecoder();
+  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+    heard();
+    yield* parser.push(decoder.decode(chunk.value, { stream: true }));
+  }
+}
+
+/** Notices that a host has said nothing for too long, not even that it is alive. */
+class Silence {
+  readonly error = new SSSNError("timeout", `The host was silent for ${SILENCE_MS} ms.`);
+  /** What to do about it. */
+  onEnd: () => void;
+  readonly #clock: Clock;
+  #cancel: Cancel = () => {};
+  #hasFallen = false;
+
+  constructor(clock: Clock, onEnd: () => void) {
+    this.#clock = clock;
+    this.onEnd = onEnd;
+    this.heard();
+  }
+
+  heard(): void {
+    this.#cancel();
+    this.#cancel = this.#clock.schedule(() => {
+      this.#hasFallen = true;
+      this.onEnd();
+    }, SILENCE_MS);
+  }
+
+  throwIfFallen(): void {
+    if (this.#hasFallen) throw this.error;
+  }
+
+  stop(): void {
+    this.#cancel();
   }
 }
