@@ -17,6 +17,7 @@ import {
 } from "@sssn/core";
 import { readClaims, type TokenClaims } from "./claims.js";
 import { makeKeyRing, makeRemoteKeyRing, type Algorithm, type JWKSSource, type JWTKey, type KeyRing } from "./keys.js";
+import { isCanonical } from "./token-text.js";
 import { VerifiedTokens } from "./verified-tokens.js";
 
 const MOST_TOKEN_CHARACTERS = 16_384;
@@ -151,7 +152,7 @@ export class JWTChannelSecurity implements ChannelSecurity {
   }
 
   async #verifySignature(token: string, now: number): Promise<TokenClaims> {
-    if (token.length > MOST_TOKEN_CHARACTERS) throw invalidToken();
+    if (token.length > MOST_TOKEN_CHARACTERS || !isCanonical(token)) throw invalidToken();
     const { issuer, audience } = this.#options;
     const keys = this.#keys;
     try {

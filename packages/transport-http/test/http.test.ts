@@ -1,69 +1,25 @@
-import { connect, createServer } from "node:net";
+import { createServer } from "node:net";
 import {
   ACLSecurity,
   BaseSystem,
-  BroadcastChannel,
   ChannelClient,
-  MailboxChannel,
   MemoryMessageStore,
   OpenSecurity,
   PassthroughChannel,
   Visibility,
-  WorkQueueChannel,
   isSSSNError,
   silentLogger,
   work,
   type BaseChannel,
-  type ChannelOptions,
   type ErrorCode,
-  type Role,
 } from "@sssn/core";
 import { JWTChannelSecurity } from "@sssn/security-jwt";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { HttpTransport, type HttpTransportOptions } from "../src/index.js";
+import { HttpTransport } from "../src/index.js";
 import { HttpChannel } from "../src/client.js";
+import { SECRET, cuttingProxy, post, publish, rawRequest } from "./support/published.js";
 
-const SECRET = "0123456789abcdef0123456789abcdef";
 const logger = silentLogger;
-
-interface Published {
-  readonly url: string;
-  readonly system: BaseSystem;
-  readonly security: JWTChannelSecurity;
-  token(role: Role, channels?: readonly string[] | "*", systemId?: string): Promise<string>;
-  fetch(path: string, token?: string, init?: RequestInit): Promise<{ status: number; body: unknown; headers: Headers }>;
-  remote(id: string, role?: Role, systemId?: string): Promise<HttpChannel>;
-}
-
-/** A system with public and private channels, published on a free port. */
-async function publish(options: HttpTransportOptions = {}): Promise<Published> {
-  const store = new MemoryMessageStore();
-  const security = new JWTChannelSecurity({ secret: SECRET });
-  const common = (id: string): ChannelOptions => ({ id, store, security, logger, visibility: Visibility.PUBLIC });
-  const system = new BaseSystem({ id: "host", logger });
-  system.addChannel(new PassthroughChannel(common("orders")));
-  system.addChannel(new BroadcastChannel(common("news")));
-  system.addChannel(new WorkQueueChannel({ ...common("jobs"), claimTimeoutMs: 60_000 }));
-  system.addChannel(new MailboxChannel(common("mail")));
-  system.addChannel(new PassthroughChannel({ ...common("secret"), visibility: Visibility.PRIVATE }));
-  const running = await system.publish({ transport: new HttpTransport({ port: 0, logger, ...options }) });
-  onTestFinished(async () => {
-    await running.close({ timeoutMs: 2_000 });
-  });
-  const [url = ""] = running.addresses;
-  const token: Published["token"] = (role, channels = "*", systemId = "caller") => security.generateToken({ systemId, role, channels });
-  return {
-    url,
-    system,
-    security,
-    token,
-    async fetch(path, bearer, init = {}) {
-      const response = await fetch(`${url}${path}`, { ...init, headers: { ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }), ...(init.body ? { "content-type": "application/json" } : {}), ...init.headers } });
-      return { status: response.status, headers: response.headers, body: await response.json().catch(() => undefined) };
-    },
-    remote: async (id, role = "admin", systemId = "caller") => new HttpChannel({ url, id, token: await token(role, "*", systemId) }),
-  };
-}
 
 async function codeOf(call: Promise<unknown>): Promise<ErrorCode | undefined> {
   const error: unknown = await call.then(
@@ -73,7 +29,6 @@ async function codeOf(call: Promise<unknown>): Promise<ErrorCode | undefined> {
   return isSSSNError(error) ? error.code : undefined;
 }
 
-const post = (body: unknown): RequestInit => ({ method: "POST", body: JSON.stringify(body) });
 const code = (body: unknown): unknown => (body as { code?: unknown } | undefined)?.code;
 
 describe("tokens over HTTP", () => {
@@ -319,7 +274,7 @@ describe("a remote channel", () => {
 
   it("resumes a stream behind the last message it has, through cuts, without gap or repeat", async () => {
     const host = await publish();
-    const proxy = await cuttingProxy(host.url, 2_000);
+    const proxy = await cuttingProxy(host.url, () => 2_000);
     const news = new HttpChannel({ url: proxy.url, id: "news", token: await host.token("read") });
     const seen: unknown[] = [];
     const subscription = await news.subscribe("", ({ content }) => void seen.push(content));
@@ -402,17 +357,6 @@ describe("stopping", () => {
   });
 });
 
-function rawRequest(url: string, text: string): Promise<string> {
-  const { hostname, port } = new URL(url);
-  return new Promise((resolve, reject) => {
-    const socket = connect(Number(port), hostname, () => socket.write(text));
-    let answer = "";
-    socket.on("data", (chunk: Buffer) => (answer += chunk.toString()));
-    socket.on("close", () => resolve(answer));
-    socket.on("error", reject);
-  });
-}
-
 /** A fetch that sends everything, and loses the first answers. */
 function losing(answers: number): typeof fetch {
   let left = answers;
@@ -422,32 +366,4 @@ function losing(answers: number): typeof fetch {
     await response.arrayBuffer();
     throw new TypeError("the answer was lost");
   };
-}
-
-/** Passes bytes on to a host, and cuts each connection after so many bytes of answer. */
-async function cuttingProxy(target: string, bytes: number): Promise<{ url: string; cuts(): number }> {
-  let cuts = 0;
-  const { hostname, port } = new URL(target);
-  const sockets = new Set<{ destroy(): void }>();
-  const server = createServer((client) => {
-    const upstream = connect(Number(port), hostname);
-    sockets.add(client).add(upstream);
-    let passed = 0;
-    client.pipe(upstream);
-    upstream.on("data", (chunk: Buffer) => {
-      client.write(chunk.subarray(0, bytes - passed));
-      passed += chunk.length;
-      if (passed < bytes) return;
-      cuts++;
-      client.end();
-      upstream.destroy();
-    });
-    for (const socket of [client, upstream]) socket.on("error", () => undefined).on("close", () => (client.destroy(), upstream.destroy()));
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(async () => {
-    for (const socket of sockets) socket.destroy();
-    await new Promise<void>((resolve) => void server.close(() => resolve()));
-  });
-  return { url: `http://127.0.0.1:${(server.address() as { port: number }).port}`, cuts: () => cuts };
 }

@@ -1,0 +1,113 @@
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { describe, expect, it } from "vitest";
+import { openApiDocument } from "../src/index.js";
+import { routeTable } from "../src/protocol/openapi.js";
+import { ROUTES } from "../src/protocol/routes.js";
+import { readFile } from "node:fs/promises";
+import { post, publish, type Answer, type Published } from "./support/published.js";
+
+interface Operation {
+  readonly responses: Readonly<Record<string, { readonly content: Readonly<Record<string, { readonly schema: object }>> }>>;
+}
+
+const description = openApiDocument() as unknown as { readonly openapi: string; readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>; readonly components: { readonly schemas: Readonly<Record<string, object>> } };
+const ajv = new Ajv2020({ strict: true, allErrors: true, keywords: ["x-error", "components"] });
+ajv.addSchema({ $id: "api", components: { schemas: description.components.schemas } } as object, "api");
+
+/** Checks an answer against what the description says of its route. */
+function hold(path: string, method: string, { status, body, headers }: Answer): void {
+  const responses = description.paths[path]?.[method]?.responses ?? {};
+  const content = (responses[String(status)] ?? responses["default"])?.content ?? {};
+  const type = headers.get("content-type")?.split(";")[0] ?? "";
+  const schema = content[type]?.schema;
+  if (!schema) throw new Error(`${method} ${path} answered ${status} with ${type}, of which the description knows nothing`);
+  const validate = ajv.compile(JSON.parse(JSON.stringify(schema).replaceAll('"#/components', '"api#/components')) as object);
+  if (!validate(body)) throw new Error(`${method} ${path} ${status}: ${ajv.errorsText(validate.errors)} in ${JSON.stringify(body)}`);
+}
+
+/** One good request of each route, in an order in which each finds what it needs. */
+async function goodRequests(host: Published): Promise<Map<string, Answer>> {
+  const admin = await host.token("admin");
+  const answers = new Map<string, Answer>();
+  const ask = async (route: keyof typeof ROUTES, channel: string, body?: unknown): Promise<Answer> => {
+    const { method, path } = ROUTES[route];
+    const answer = await host.fetch(`/channels/${channel}${path}`, admin, method === "POST" ? post(body ?? {}) : {});
+    hold(`/channels/{id}${path}`, method.toLowerCase(), answer);
+    answers.set(route, answer);
+    return answer;
+  };
+  await ask("info", "orders");
+  await ask("write", "orders", { content: { a: 1 }, id: "one", correlationId: "c", replyTo: "r", recipientId: "p", metadata: { m: 1 } });
+  await ask("writeBatch", "orders", { messages: [{ content: 1 }, { content: null }] });
+  await ask("look", "orders");
+  await ask("read", "orders", { limit: 2 });
+  await ask("commit", "orders", { position: 2 });
+  await ask("positions", "orders");
+  await ask("seek", "orders", { target: { timestamp: 1 } });
+  await host.fetch("/channels/jobs/messages/batch", admin, post({ messages: [1, 2, 3, 4].map((content) => ({ content })) }));
+  const { claims } = (await ask("claim", "jobs", { limit: 4 })).body as { claims: { receipt: string }[] };
+  const receipts = claims.map(({ receipt }) => receipt);
+  await ask("extend", "jobs", { receipts: receipts.slice(0, 1), leaseMs: 60_000 });
+  await ask("acknowledge", "jobs", { receipts: receipts.slice(0, 1) });
+  await ask("nack", "jobs", { receipts: receipts.slice(1, 2), delayMs: 1_000, reason: "later" });
+  await ask("deadLetter", "jobs", { receipts: receipts.slice(2, 3), reason: "never" });
+  await ask("deadLetters", "jobs");
+  await ask("requeue", "jobs");
+  await ask("ticket", "news");
+  await ask("history", "orders");
+  await ask("stats", "orders");
+  await ask("stats", "jobs");
+  await ask("remove", "orders", { ids: ["one"] });
+  await ask("evict", "orders", { maxCount: 1 });
+  await ask("clear", "orders");
+  return answers;
+}
+
+describe("the OpenAPI description", () => {
+  it("is what the host serves, as a document and as a page that needs nothing from elsewhere", async () => {
+    const host = await publish();
+    const { status, body, headers } = await host.fetch("/openapi.json");
+    expect([status, headers.get("content-type")]).toEqual([200, "application/json; charset=utf-8"]);
+    expect(body).toEqual(JSON.parse(JSON.stringify(openApiDocument())));
+    expect(description.openapi).toBe("3.1.0");
+    const page = await fetch(`${host.url}/docs`);
+    const html = await page.text();
+    expect([page.status, page.headers.get("content-security-policy")?.startsWith("default-src 'none'")]).toEqual([200, true]);
+    expect(html).not.toMatch(/<script|src=|https?:\/\//);
+    for (const { path } of Object.values(ROUTES)) expect(html).toContain(`/channels/{id}${path}`);
+  });
+
+  it("holds for what every route answers", async () => {
+    const host = await publish();
+    const answers = await goodRequests(host);
+    expect(Object.keys(ROUTES).filter((route) => route !== "stream" && !answers.has(route))).toEqual([]);
+    for (const [route, { status }] of answers) expect([route, status]).toEqual([route, ROUTES[route as keyof typeof ROUTES].status]);
+    for (const path of ["/healthz", "/readyz", "/channels"]) hold(path, "get", await host.fetch(path, await host.token("read")));
+  });
+
+  it("holds for what every route refuses: without a token, with a wrong one, with nonsense, on a channel that is not there", async () => {
+    const host = await publish();
+    const [admin, outsider] = [await host.token("admin"), await host.token("admin", ["elsewhere"])];
+    for (const { method, path } of Object.values(ROUTES)) {
+      const init = method === "POST" ? post({ nonsense: true }) : {};
+      const nonsense = method === "POST" ? "" : "?nonsense=1";
+      const cases: readonly (readonly [string, string | undefined, RequestInit, number])[] = [
+        [`/channels/orders${path}`, undefined, init, 401],
+        [`/channels/orders${path}`, "garbage", init, 401],
+        [`/channels/orders${path}`, outsider, init, 403],
+        [`/channels/orders${path}${nonsense}`, admin, init, 400],
+        [`/channels/missing${path}`, admin, init, 404],
+      ];
+      for (const [url, token, request, status] of cases) {
+        const answer = await host.fetch(url, token, request);
+        expect([method, url, answer.status]).toEqual([method, url, status]);
+        hold(`/channels/{id}${path}`, method.toLowerCase(), answer);
+      }
+    }
+  });
+
+  it("stands in the documentation as the table that it gives", async () => {
+    const page = await readFile(new URL("../../../docs/concepts/transport.md", import.meta.url), "utf8");
+    expect(page).toContain(routeTable());
+  });
+});
