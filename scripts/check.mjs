@@ -10,6 +10,7 @@ step("Checking style and common mistakes", [...pnpm, "run", "check:lint"]);
 step("Checking that dependencies run downwards", ["node", "scripts/check-layers.mjs"]);
 step("Checking that the browser entries need no Node", ["node", "scripts/check-browser.mjs"]);
 step("Checking that the page of errors is up to date", ["node", "scripts/errors-page.mjs", "--check"]);
+step("Checking that the page of authorizations is up to date", ["node", "scripts/authorization-page.mjs", "--check"]);
 step("Checking for unused files, exports and dependencies", [...pnpm, "run", "check:unused"]);
 step("Checking the packages as they would be published", ["node", "scripts/check-packages.mjs"]);
 step("Installing the packed packages elsewhere and using them", ["node", "scripts/check-packed-install.mjs"]);

@@ -27,6 +27,7 @@ export { PassthroughChannel } from "./channels/passthrough-channel.js";
 export { BroadcastChannel } from "./channels/broadcast-channel.js";
 export { MailboxChannel } from "./channels/mailbox-channel.js";
 export { WorkQueueChannel, type WorkQueueOptions } from "./channels/work-queue-channel.js";
+export { UNSUPPORTED_OPERATIONS, supports } from "./channels/unsupported-operations.js";
 export { PeriodicChannel, type PeriodicOptions } from "./channels/periodic-channel.js";
 export { type BackoffOptions } from "./channels/backoff.js";
 export { type JobContext, type JobHandler } from "./channels/job.js";

@@ -6,9 +6,8 @@ import type { Backoff, RetentionPolicy } from "../ports/message-store.js";
 import { BaseChannel } from "./base-channel.js";
 import { resolveBackoff, type BackoffOptions } from "./backoff.js";
 import { validateLease } from "./claiming.js";
+import { supports } from "./unsupported-operations.js";
 import type { ChannelOptions } from "./channel-options.js";
-
-const SHARED_READS: ReadonlySet<ChannelOperation> = new Set(["read", "commit", "seek", "stream"]);
 
 /** A dead letter's id carries this channel's id and has to stay an identifier. */
 const MAX_ID_WITH_DEAD_LETTERS = 128;
@@ -51,7 +50,7 @@ export class WorkQueueChannel<Content = unknown> extends BaseChannel<Content> {
   }
 
   protected override refuse(operation: ChannelOperation): void {
-    if (!SHARED_READS.has(operation)) return;
+    if (supports(this.kind, operation)) return;
     throw new SSSNError("unsupported_operation", `Channel ${this.id} is a work queue: use claim() or work(). Shared reads don't exist here; an admin sees everything with history().`, {
       details: { operation, kind: this.kind },
     });

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
   SSSNError,
+  supports,
   type ClaimOptions,
   type Clock,
   type CursorOptions,
@@ -86,7 +87,11 @@ export const HANDLERS: Readonly<Record<RouteName, Handler>> = {
     const { receipts, ...options } = inputOf<ExtendOptions & Receipts>(call);
     return { results: await call.channel.extend(call.principal.systemId, receipts, options) };
   },
-  ticket: ({ channel, credential, context }) => Promise.resolve(context.tickets.issue(channel.id, credential)),
+  async ticket({ channel, credential, context }) {
+    const { kind } = channel.describe();
+    if (!supports(kind, "stream")) throw new SSSNError("unsupported_operation", `Channel ${channel.id} is a ${kind} channel, which has no stream to give a ticket for.`, { details: { kind } });
+    return context.tickets.issue(channel.id, credential);
+  },
   stream,
   history: (call) => call.channel.history(call.principal.systemId, inputOf<HistoryOptions>(call)),
   stats: ({ channel, principal }) => channel.stats(principal.systemId),
