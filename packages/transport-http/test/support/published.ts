@@ -59,11 +59,18 @@ export async function publish(options: HttpTransportOptions = {}): Promise<Publi
 
 export const post = (body: unknown): RequestInit => ({ method: "POST", body: JSON.stringify(body) });
 
-/** Bytes as they are sent, and whatever comes back until the connection ends. */
-export function rawRequest(url: string, text: string | Buffer): Promise<string> {
+/**
+ * Bytes as they are sent, and whatever comes back until the connection ends.
+ *
+ * @param until after this, nothing more is sent. Default: the server ends the connection.
+ */
+export function rawRequest(url: string, text: string | Buffer, until?: () => Promise<void>): Promise<string> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
-    const socket = connect(Number(port), hostname, () => socket.write(text));
+    const socket = connect(Number(port), hostname, () => {
+      socket.write(text);
+      void until?.().then(() => socket.end(), reject);
+    });
     let answer = "";
     socket.on("data", (chunk: Buffer) => (answer += chunk.toString("latin1")));
     socket.on("close", () => resolve(answer));
