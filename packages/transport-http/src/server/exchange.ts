@@ -21,8 +21,11 @@ export interface RequestRecord {
 
 const CALLERS_ID = /^[A-Za-z0-9._-]{1,128}$/;
 const PREFIX = Array.from(crypto.getRandomValues(new Uint8Array(6)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-const exchanges = new WeakMap<ServerResponse, Exchange>();
+/** Where an answer keeps its exchange. A WeakMap of all answers would make every garbage collection dearer. */
+const EXCHANGE = Symbol("exchange");
 let exchangeCount = 0;
+
+type Answer = ServerResponse & { [EXCHANGE]?: Exchange };
 
 /** One request and its answer. */
 export class Exchange {
@@ -43,12 +46,12 @@ export class Exchange {
     this.request = request;
     this.response = response;
     this.#isStopping = isStopping;
-    exchanges.set(response, this);
+    (response as Answer)[EXCHANGE] = this;
   }
 
   /** The exchange of an answer. @throws SSSNError `internal` outside of this transport's application. */
   static of(response: ServerResponse): Exchange {
-    const exchange = exchanges.get(response);
+    const exchange = (response as Answer)[EXCHANGE];
     if (exchange) return exchange;
     throw new SSSNError("internal", "This request did not come through the transport's application.");
   }

@@ -15,7 +15,7 @@ import {
   type PublishedChannel,
 } from "@sssn/core";
 import { PublishedChannels } from "./access.js";
-import { makeApplication, mountChannels } from "./application.js";
+import { makeApplication, mountChannels, type ApplicationOptions } from "./application.js";
 import { ChannelRequests } from "./channel-requests.js";
 import type { RequestRecord } from "./exchange.js";
 import { HeldRequests } from "./held-requests.js";
@@ -80,6 +80,7 @@ export class HttpTransport implements ChannelTransport {
   /** Each request, once it is answered. */
   readonly events = new EventSource<{ request: RequestRecord }>();
   readonly #options: HttpTransportOptions;
+  readonly #applicationOptions: ApplicationOptions;
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #host: string;
@@ -101,16 +102,17 @@ export class HttpTransport implements ChannelTransport {
     this.#port = validateInteger("port", options.port ?? 8_000, 0, 65_535);
     this.#maxBodyBytes = validateInteger("maxBodyBytes", options.maxBodyBytes ?? MAX_BODY_BYTES, 1, 256 * 1024 * 1024);
     this.#held = new HeldRequests(this.#clock);
-    this.app = this.#makeApplication(options);
+    this.#applicationOptions = this.#makeApplicationOptions(options);
+    this.app = makeApplication(this.#applicationOptions);
     const limits = { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES };
-    this.#server = options.tls ? createTlsServer({ ...options.tls, ...limits }, this.app) : createServer(limits, this.app);
+    this.#server = options.tls ? createTlsServer({ ...options.tls, ...limits }) : createServer(limits);
     this.#server.maxConnections = validateInteger("maxConnections", options.maxConnections ?? 10_000, 1, 1_000_000);
   }
 
-  #makeApplication({ corsOrigins = [], trustProxy = false, readiness = {} }: HttpTransportOptions): Express {
+  #makeApplicationOptions({ corsOrigins = [], trustProxy = false, readiness = {} }: HttpTransportOptions): ApplicationOptions {
     const log = new RequestLog(this.#logger, this.#clock);
     const ready = new Readiness(this.#clock, { channels: () => this.#channels.all, isUp: () => this.#url !== undefined && !this.#stopping.signal.aborted, checks: readiness });
-    return makeApplication({
+    return {
       logger: this.#logger,
       corsOrigins,
       trustProxy,
@@ -122,7 +124,7 @@ export class HttpTransport implements ChannelTransport {
         // A connection whose stream has ended is idle now, and would be kept alive for a client that asks for more.
         if (this.#stopping.signal.aborted) setImmediate(() => this.#server.closeIdleConnections());
       },
-    });
+    };
   }
 
   attach(channel: PublishedChannel): void {
@@ -152,7 +154,8 @@ export class HttpTransport implements ChannelTransport {
 
   async start(): Promise<readonly string[]> {
     const context = { clock: this.#clock, held: this.#held, tickets: new Tickets(this.#clock), stopping: this.#stopping.signal };
-    mountChannels(this.app, new ChannelRequests({ channels: this.#channels, context, maxBodyBytes: this.#maxBodyBytes }), this.#logger);
+    const requests = new ChannelRequests({ channels: this.#channels, context, maxBodyBytes: this.#maxBodyBytes });
+    this.#server.on("request", mountChannels(this.app, requests, this.#applicationOptions));
     await this.#listen();
     this.#held.start();
     const { port } = this.#server.address() as AddressInfo;

@@ -8,6 +8,7 @@ export type Checked = Readonly<Record<string, unknown>>;
 const ajv = new Ajv2020({ allErrors: false, verbose: true, strict: true, keywords: ["x-error"] });
 const compiled = new Map<ObjectSchema, ValidateFunction>();
 const NOTHING = object({});
+const EMPTY: Checked = Object.freeze({});
 
 /** @throws SSSNError with the code that the schema names, or `invalid_argument`: what was wrong with which value. */
 export function checkBody(schema: ObjectSchema, value: unknown): Checked {
@@ -20,6 +21,8 @@ export function checkBody(schema: ObjectSchema, value: unknown): Checked {
  * @throws SSSNError `invalid_argument`, `invalid_identifier`.
  */
 export function checkQuery(schema: ObjectSchema | undefined, text: string): Checked {
+  // Nothing in a query is ever required.
+  if (text === "") return EMPTY;
   const { properties } = schema ?? NOTHING;
   const values: Record<string, unknown> = {};
   for (const [name, value] of new URLSearchParams(text)) {
