@@ -72,7 +72,10 @@ export function mountChannels(app: Express, requests: ChannelRequests, options: 
   if (!isPlain) return app;
   return (request, response) => {
     const { url = "" } = request;
-    if (!ChannelRequests.owns(url)) return app(request, response);
+    if (!ChannelRequests.owns(url)) {
+      app(request, response);
+      return;
+    }
     const exchange = begin(request, response, options);
     requests.handle(exchange, url).catch((thrown: unknown) => sendProblem(exchange, thrown, options.logger));
   };
