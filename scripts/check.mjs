@@ -23,5 +23,7 @@ step("Cutting the power without flushes, which has to show", ["node", "reliabili
 step("Injuring its files", ["node", "reliability/dist/injuries.js", "--rounds", "200"]);
 step("Making its disk fail and recover", ["node", "reliability/dist/disk-faults.js", "--rounds", "7"], loud);
 step("Stepping its clock, stopping and blocking it", ["node", "reliability/dist/clocks.js", "--rounds", "9"], loud);
+step("Cutting followed streams at random places", ["node", "reliability/dist/stream-cuts.js", "--rounds", "300"]);
+step("Flooding a host", ["node", "reliability/dist/http-attacks.js", "--rounds", "1"]);
 step("Running the smallest benchmark, so that the program does not rot", ["node", "bench/dist/main.js", "--filter", "reopen", "--scale", "0.01"]);
 step("Checking that every guarantee has its proof", ["node", "scripts/guarantees.mjs"], { quiet: false });

@@ -35,6 +35,23 @@ describe("exposed capabilities", () => {
     expect(await Promise.all([ask("add", [1, 2, 3]), ask("count", [1, 2, 3])])).toEqual([6, 3]);
   });
 
+  it("are answered several at once, as many as they say", async () => {
+    let [atOnce, most] = [0, 0];
+    let open = (): void => {};
+    const four = new Promise<void>((resolve) => (open = resolve));
+    const { ask } = await running((system) =>
+      system.expose<number, number>({ name: "slow", ...where, concurrency: 4 }, async (input) => {
+        most = Math.max(most, ++atOnce);
+        if (atOnce === 4) open();
+        await four;
+        atOnce--;
+        return input;
+      }),
+    );
+    expect(await Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map((input) => ask("slow", input)))).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(most).toBe(4);
+  });
+
   it("refuse what is not their input, what they do not know, and what their handler refuses, at once and with the code", async () => {
     const { ask } = await running((system) => {
       system.expose<number[], number>({ name: "add", ...where, input: numbers, output: { "~standard": { version: 1, vendor: "test", validate: () => ({ issues: [{ message: "too good" }] }) } } }, () => 1);
@@ -71,6 +88,7 @@ describe("exposed capabilities", () => {
     const { system } = await running((owner) => {
       owner.expose({ name: "add", ...where }, () => 0);
       expect(() => owner.expose({ name: "add", ...where }, () => 0)).toThrowError(expect.objectContaining({ code: "duplicate_id" }));
+      expect(() => owner.expose({ name: "many", ...where, concurrency: 0 }, () => 0)).toThrowError(expect.objectContaining({ code: "invalid_argument" }));
       expect(() => owner.expose({ name: "", ...where }, () => 0)).toThrowError(expect.objectContaining({ code: "invalid_argument" }));
       expect(() => owner.expose({ name: "x", requests: "nowhere", replies: "answered" }, () => 0)).toThrowError(expect.objectContaining({ code: "channel_not_connected" }));
     });

@@ -5,6 +5,7 @@ import type { JobContext } from "../channels/job.js";
 import type { Worker } from "../channels/worker.js";
 import type { Clock } from "../clock.js";
 import { SSSNError, describe } from "../errors.js";
+import { validateInteger } from "../identifiers.js";
 import type { JsonValue } from "../json-value.js";
 import type { Logger } from "../logger.js";
 import type { ChannelMessage } from "../message.js";
@@ -23,6 +24,8 @@ export interface ExposeOptions<Input, Output> {
   readonly input?: StandardSchema<Input>;
   /** What it gives: a result that fails it is an error of the system's own. */
   readonly output?: StandardSchema<Output>;
+  /** How many calls are answered at once, from 1 to 1 000; of those asked on one channel the largest number counts. Default 10. */
+  readonly concurrency?: number;
   /** The same as JSON Schema, for callers to read in discovery. */
   readonly inputSchema?: JsonValue;
   readonly outputSchema?: JsonValue;
@@ -30,6 +33,8 @@ export interface ExposeOptions<Input, Output> {
 
 /** Answers a call. An `SSSNError` that is not retryable is thrown at the caller; after anything else the call is tried again. */
 export type CapabilityHandler<Input, Output> = (input: Input, context: JobContext, message: ChannelMessage<unknown>) => Output | Promise<Output>;
+
+const DEFAULT_CONCURRENCY = 10;
 
 interface Exposed {
   readonly options: ExposeOptions<unknown, unknown>;
@@ -48,9 +53,10 @@ export class Capabilities {
 
   /** @throws SSSNError `duplicate_id`, `channel_not_connected`. */
   add(options: ExposeOptions<unknown, unknown>, handler: CapabilityHandler<unknown, unknown>): void {
-    const { name, requests, replies } = options;
+    const { name, requests, replies, concurrency = DEFAULT_CONCURRENCY } = options;
     if (typeof name !== "string" || name.length === 0 || name.length > 256) throw new SSSNError("invalid_argument", `A capability's name has 1 to 256 characters, but is ${describe(name)}.`);
     if (this.#exposed.has(name)) throw new SSSNError("duplicate_id", `${this.#client.systemId} exposes ${describe(name)} already.`, { details: { id: name } });
+    validateInteger("concurrency", concurrency, 1, 1_000);
     this.#client.channel(requests);
     this.#client.channel(replies);
     this.#exposed.set(name, { options, handler });
@@ -70,9 +76,11 @@ export class Capabilities {
 
   start(clock: Clock, logger: Logger): void {
     const { systemId } = this.#client;
-    for (const requests of new Set([...this.#exposed.values()].map(({ options }) => options.requests))) {
+    const exposed = [...this.#exposed.values()].map(({ options }) => options);
+    for (const requests of new Set(exposed.map((options) => options.requests))) {
+      const concurrency = Math.max(...exposed.filter((options) => options.requests === requests).map((options) => options.concurrency ?? DEFAULT_CONCURRENCY));
       const channels = { requests: this.#client.channel(requests), replies: (replyTo: string) => this.#replies(requests, replyTo) };
-      this.#workers.push(answer({ systemId, ...channels, clock, logger }, (message, context) => this.#call(requests, message, context)));
+      this.#workers.push(answer({ systemId, ...channels, clock, logger, concurrency }, (message, context) => this.#call(requests, message, context)));
     }
   }
 
