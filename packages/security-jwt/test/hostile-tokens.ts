@@ -30,7 +30,7 @@ export function hmacSigner(algorithm: "HS256", secret: string): Signer {
   return { algorithm, publicKey: "", sign: (input) => createHmac("sha256", secret).update(input).digest() };
 }
 
-export function keySigner(algorithm: "RS256" | "ES256" | "EdDSA", privateKey: KeyObject, publicKey: string): Signer {
+function keySigner(algorithm: "RS256" | "ES256" | "EdDSA", privateKey: KeyObject, publicKey: string): Signer {
   const hash = algorithm === "EdDSA" ? undefined : "sha256";
   return { algorithm, publicKey, sign: (input) => sign(hash, Buffer.from(input), algorithm === "ES256" ? { key: privateKey, dsaEncoding: "ieee-p1363" } : privateKey) };
 }

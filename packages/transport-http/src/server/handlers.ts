@@ -32,7 +32,7 @@ export interface HandlerContext {
 }
 
 /** One request, authorized and checked. */
-export interface Call extends Access {
+interface Call extends Access {
   readonly context: HandlerContext;
   /** The body of a POST and the query of a GET, as the route's schema has it. */
   readonly input: Checked;
