@@ -6,6 +6,7 @@ export { NO_METADATA, Visibility, type ChannelMessage, type MessageDraft, type M
 export { consoleLogger, silentLogger, type LogFields, type Logger } from "./logger.js";
 export { SteadyClock, sleep, systemClock, type Cancel, type Clock } from "./clock.js";
 export { EventSource } from "./events.js";
+export { linkSignals, type LinkedSignal } from "./link-signals.js";
 export { Ticker } from "./ticker.js";
 
 export type * from "./ports/message-store.js";

@@ -1,5 +1,6 @@
 import { SSSNError, describe } from "../errors.js";
 import { validateIdentifier } from "../identifiers.js";
+import { linkSignals } from "../link-signals.js";
 import { toMessage } from "../log-state/checks.js";
 import type { ChannelMessage, MessageDraft, WriteReceipt } from "../message.js";
 import type {
@@ -181,12 +182,16 @@ export abstract class BaseChannel<Content = unknown> extends ChannelLifecycle<Co
     this.refuse("claim");
     this.assertAccepting();
     const log = await this.#authorize(readerId, "claim");
-    const signal = options.signal ? AbortSignal.any([options.signal, this.ending]) : this.ending;
-    const claims = await claimFrom(
-      { log, clock: this.options.clock, changes: this.changes, leaseMs: this.defaultLeaseMs(), vet: (group, found) => this.vetClaims(group, readerId, found) },
-      { ...options, readerId, audience: this.audienceOf(readerId), signal },
-    );
-    return claims as readonly Claim<Content>[];
+    const { signal, release } = linkSignals(options.signal, this.ending);
+    try {
+      const claims = await claimFrom(
+        { log, clock: this.options.clock, changes: this.changes, leaseMs: this.defaultLeaseMs(), vet: (group, found) => this.vetClaims(group, readerId, found) },
+        { ...options, readerId, audience: this.audienceOf(readerId), signal },
+      );
+      return claims as readonly Claim<Content>[];
+    } finally {
+      release();
+    }
   }
 
   /** How long a claim runs that does not say. */
@@ -231,7 +236,7 @@ export abstract class BaseChannel<Content = unknown> extends ChannelLifecycle<Co
     if (typeof callback !== "function") throw new SSSNError("invalid_argument", `subscribe() takes a function to call with each message, but got ${describe(callback)}.`);
     const after = await startPosition(log, systemId, options);
     const abort = new AbortController();
-    const signal = AbortSignal.any([abort.signal, this.ending, ...(options.signal ? [options.signal] : [])]);
+    const { signal, release } = linkSignals(abort.signal, this.ending, options.signal);
     const pages = this.#follow(log, systemId, after, signal);
     const commits = new LatestOnly<number>((sequence) => this.guarded("subscriber", () => commitCursor(log, systemId, sequence, options)));
     const subscription = new LocalSubscription(pages, abort, signal, {
@@ -244,7 +249,10 @@ export abstract class BaseChannel<Content = unknown> extends ChannelLifecycle<Co
     });
     const entry = { systemId, subscription };
     this.subscriptions.add(entry);
-    void subscription.closed.then(() => this.subscriptions.delete(entry));
+    void subscription.closed.then(() => {
+      release();
+      this.subscriptions.delete(entry);
+    });
     return subscription;
   }
 
@@ -266,8 +274,12 @@ export abstract class BaseChannel<Content = unknown> extends ChannelLifecycle<Co
   async *pages(readerId: string, options: StreamOptions = {}): AsyncGenerator<readonly ChannelMessage<Content>[], void, undefined> {
     const log = await this.#authorize(readerId, "stream");
     const after = await startPosition(log, readerId, options);
-    const signal = options.signal ? AbortSignal.any([options.signal, this.ending]) : this.ending;
-    for await (const page of this.#follow(log, readerId, after, signal)) yield page as readonly ChannelMessage<Content>[];
+    const { signal, release } = linkSignals(options.signal, this.ending);
+    try {
+      for await (const page of this.#follow(log, readerId, after, signal)) yield page as readonly ChannelMessage<Content>[];
+    } finally {
+      release();
+    }
   }
 
   #follow(log: ChannelLog, readerId: string, after: number, signal: AbortSignal): AsyncGenerator<readonly ChannelMessage[], void, undefined> {

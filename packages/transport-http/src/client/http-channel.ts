@@ -3,6 +3,7 @@ import {
   consoleLogger,
   deepFreeze,
   freezeJson,
+  linkSignals,
   toError,
   validateIdentifier,
   type ChannelHostPort,
@@ -135,13 +136,15 @@ export class HttpChannel<Content = unknown> implements ChannelPort<Content>, Cha
   async claim(_readerId: string, options: ClaimOptions = {}): Promise<readonly Claim<Content>[]> {
     const { signal: ending, ...body } = options;
     if (ending?.aborted) return [];
+    const { signal, release } = linkSignals(ending, this.#call.signal);
     try {
-      const signal = this.#signalWith(ending);
       const { claims } = await this.#connection.json<{ claims: Claim<Content>[] }>({ method: "POST", path: "/claims", body, signal, timeoutMs: this.#call.timeoutMs, waitMs: options.waitMs ?? 0 });
       return deepFreeze(claims);
     } catch (error) {
       if (ending?.aborted) return [];
       throw error;
+    } finally {
+      release();
     }
   }
 
@@ -167,8 +170,7 @@ export class HttpChannel<Content = unknown> implements ChannelPort<Content>, Cha
 
   async subscribe(readerId: string, callback: MessageCallback<Content>, options: SubscribeOptions = {}): Promise<Subscription> {
     const ending = new AbortController();
-    const outer = this.#signalWith(options.signal);
-    const signal = outer ? AbortSignal.any([outer, ending.signal]) : ending.signal;
+    const { signal, release } = linkSignals(ending.signal, options.signal, this.#call.signal);
     let begin: (position: number) => void = () => {};
     const begun = new Promise<number>((resolve) => {
       begin = resolve;
@@ -176,7 +178,7 @@ export class HttpChannel<Content = unknown> implements ChannelPort<Content>, Cha
     const messages = liveMessages<Content>({ connection: this.#connection, query: startQuery(options), signal, onPosition: begin });
     const closed = this.#deliver(messages, readerId, callback, options);
     // Whoever does not look at `closed` must not be hit by an unhandled rejection.
-    closed.catch(() => undefined);
+    closed.catch(() => undefined).finally(release);
     await Promise.race([begun, closed]);
     const close = async (): Promise<void> => {
       ending.abort();
@@ -196,9 +198,13 @@ export class HttpChannel<Content = unknown> implements ChannelPort<Content>, Cha
     }
   }
 
-  stream(_readerId: string, options: StreamOptions = {}): AsyncIterable<ChannelMessage<Content>> {
-    const signal = this.#signalWith(options.signal) ?? new AbortController().signal;
-    return liveMessages<Content>({ connection: this.#connection, query: startQuery(options), signal });
+  async *stream(_readerId: string, options: StreamOptions = {}): AsyncGenerator<ChannelMessage<Content>, void, undefined> {
+    const { signal, release } = linkSignals(options.signal, this.#call.signal);
+    try {
+      yield* liveMessages<Content>({ connection: this.#connection, query: startQuery(options), signal });
+    } finally {
+      release();
+    }
   }
 
   async history(_adminId: string, options: HistoryOptions = {}): Promise<ReadResult<Content>> {
@@ -244,11 +250,6 @@ export class HttpChannel<Content = unknown> implements ChannelPort<Content>, Cha
 
   #post<Result>(path: string, body: unknown): Promise<Result> {
     return this.#connection.json<Result>({ method: "POST", path, body, ...this.#call });
-  }
-
-  #signalWith(signal: AbortSignal | undefined): AbortSignal | undefined {
-    const own = this.#call.signal;
-    return own && signal ? AbortSignal.any([own, signal]) : (signal ?? own);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
   SSSNError,
+  linkSignals,
   supports,
   type ClaimOptions,
   type Clock,
@@ -109,8 +110,9 @@ async function claim(call: Call): Promise<unknown> {
   const { channel, principal, context, response } = call;
   const options = inputOf<ClaimOptions>(call);
   const [hold, gone] = [context.held.hold(call), whenGone(response)];
+  const { signal, release } = linkSignals(gone.signal, hold.signal, context.stopping);
   try {
-    const claims = await channel.claim(principal.systemId, { ...options, signal: AbortSignal.any([gone.signal, hold.signal, context.stopping]) });
+    const claims = await channel.claim(principal.systemId, { ...options, signal });
     if (!gone.signal.aborted && !hold.signal.aborted) return { claims };
     // Nobody is there to work on them, or nobody who may: give them back at once instead of after their lease.
     if (claims.length > 0) {
@@ -119,6 +121,7 @@ async function claim(call: Call): Promise<unknown> {
     hold.signal.throwIfAborted();
     return undefined;
   } finally {
+    release();
     hold.release();
     gone.forget();
   }
@@ -128,11 +131,12 @@ async function stream(call: Call): Promise<undefined> {
   const { channel, principal, context, request, response } = call;
   const after = await startOf(call);
   const [hold, gone] = [context.held.hold(call), whenGone(response)];
-  const signal = AbortSignal.any([gone.signal, hold.signal, context.stopping]);
+  const { signal, release } = linkSignals(gone.signal, hold.signal, context.stopping);
   try {
     request.socket.setNoDelay(true);
     await sendEvents({ exchange: call.exchange, pages: channel.pages(principal.systemId, { from: { after }, signal }), position: after, clock: context.clock, signal });
   } finally {
+    release();
     hold.release();
     gone.forget();
   }
