@@ -2,7 +2,7 @@
 export interface LinkedSignal {
   readonly signal: AbortSignal;
   /** The others forget it. Safe to call twice. */
-  release(): void;
+  readonly release: () => void;
 }
 
 /**
