@@ -68,16 +68,25 @@ export class CapabilityCaller implements AsyncDisposable {
     return systems.flatMap(({ capabilities }) => capabilities.filter(({ requests }) => requests !== undefined).map(({ name }) => name));
   }
 
-  #requester(requests: string, replies: string): Promise<Requester> {
+  /** The one that listens already, or a new one where there is none or it has broken off. */
+  async #requester(requests: string, replies: string): Promise<Requester> {
     const key = `${requests} ${replies}`;
-    const open = async (): Promise<Requester> => Requester.open({ systemId: this.#systemId, requests: await this.#directory.resolve(requests), replies: await this.#directory.resolve(replies) });
-    let requester = this.#requesters.get(key);
-    if (!requester) {
-      requester = open();
-      this.#requesters.set(key, requester);
-      requester.catch(() => this.#requesters.delete(key));
+    const known = this.#requesters.get(key);
+    if (known) {
+      const requester = await known;
+      if (requester.isOpen) return requester;
+      // Somebody else may have opened another one meanwhile.
+      if (this.#requesters.get(key) !== known) return this.#requester(requests, replies);
     }
-    return requester;
+    const opening = this.#open(requests, replies);
+    this.#requesters.set(key, opening);
+    opening.catch(() => this.#requesters.delete(key));
+    return opening;
+  }
+
+  async #open(requests: string, replies: string): Promise<Requester> {
+    const channels = { requests: await this.#directory.resolve(requests), replies: await this.#directory.resolve(replies) };
+    return Requester.open({ systemId: this.#systemId, ...channels });
   }
 
   /** Ends listening for answers; calls under way end with `invalid_state`. */

@@ -100,6 +100,11 @@ export class Requester<Request = unknown, Reply = unknown> implements AsyncDispo
     return reply;
   }
 
+  /** Whether replies are heard: false once closed, or when listening broke off. Then open another one. */
+  get isOpen(): boolean {
+    return this.#ended === undefined;
+  }
+
   #wait(correlationId: string, timeoutMs: number, signal: AbortSignal | undefined): Promise<ChannelMessage<Reply>> {
     let cancel: Cancel = () => {};
     const abort = (): void => this.#pending.get(correlationId)?.reject(toError(signal?.reason));

@@ -128,12 +128,11 @@ async function claim(call: Call): Promise<unknown> {
 }
 
 async function stream(call: Call): Promise<undefined> {
-  const { channel, principal, context, request, response } = call;
+  const { channel, principal, context, response } = call;
   const after = await startOf(call);
   const [hold, gone] = [context.held.hold(call), whenGone(response)];
   const { signal, release } = linkSignals(gone.signal, hold.signal, context.stopping);
   try {
-    request.socket.setNoDelay(true);
     await sendEvents({ exchange: call.exchange, pages: channel.pages(principal.systemId, { from: { after }, signal }), position: after, clock: context.clock, signal });
   } finally {
     release();
