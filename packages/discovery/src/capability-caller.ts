@@ -1,6 +1,7 @@
 import { Requester, SSSNError, type Capability, type RequestOptions, type SystemDescriptor } from "@sssn/core";
 import type { Directory } from "./directory.js";
 
+/** One call of a capability. */
 export interface CallOptions extends RequestOptions {
   /** The system that is to do it. Default: the first one found that can. */
   readonly systemId?: string;

@@ -1,6 +1,7 @@
 import { SSSNError, systemClock, type ChannelEndpoint, type ChannelInfo, type ChannelPort, type ChannelResolver, type Clock, type Subscription, type SystemDescriptor } from "@sssn/core";
 import { RegistrationIndex, type ChannelQuery, type DirectoryEntry, type SystemQuery } from "./registration-index.js";
 
+/** How a {@link Directory} reads and connects. */
 export interface DirectoryOptions {
   /** Makes a channel out of an endpoint, or `undefined` for a transport that it does not speak. */
   readonly connect?: (endpoint: ChannelEndpoint, info: ChannelInfo) => ChannelPort | undefined;

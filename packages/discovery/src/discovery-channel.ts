@@ -17,6 +17,7 @@ import {
 import { DEFAULT_TTL_MS, checkRegistration, type Registration } from "./registration.js";
 import { RegistrationIndex, type ChannelQuery, type SystemQuery } from "./registration-index.js";
 
+/** What a {@link DiscoveryChannel} is told besides what every channel is. */
 export interface DiscoveryOptions extends Omit<ChannelOptions<Registration>, "schema"> {
   /** How long a registration lives that says nothing else, in ms. Refreshed three times in its life. Default 60 000. */
   readonly ttlMs?: number;

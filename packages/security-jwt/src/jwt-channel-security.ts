@@ -23,6 +23,7 @@ import { VerifiedTokens } from "./verified-tokens.js";
 const MOST_TOKEN_CHARACTERS = 16_384;
 const LONGEST_LIFE_SECONDS = 10 * 366 * 24 * 3600;
 
+/** With which keys tokens are checked and issued, and what they must say. */
 export interface JWTSecurityOptions {
   /** The shortest way: one shared secret for HS256, at least 32 bytes. */
   readonly secret?: string | Uint8Array;

@@ -6,6 +6,7 @@ import { CHANNELS, ChannelKeys, channelKey } from "./keys.js";
 import { guardLog } from "./guarded-log.js";
 import { LevelChannelLog } from "./level-channel-log.js";
 
+/** Where a store lies, and what its acknowledgements survive. */
 export interface LevelMessageStoreOptions {
   /** Where the data lives; made when it is missing. One process at a time owns it. */
   readonly folder: string;

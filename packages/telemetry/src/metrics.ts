@@ -17,6 +17,7 @@ export interface RequestSource {
   readonly events: { on(name: "request", listener: (request: ObservedRequest) => void): Cancel };
 }
 
+/** Where metrics go, and how much they tell. */
 export interface MetricsOptions {
   /** Where the metrics are registered. Default: a registry of their own. */
   readonly registry?: Registry;

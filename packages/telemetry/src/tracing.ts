@@ -12,6 +12,7 @@ const FROM_METADATA: TextMapGetter<Metadata> = {
   },
 };
 
+/** With what spans are made. */
 export interface TracingOptions {
   /** Default: the global provider's. */
   readonly tracer?: Tracer;

@@ -3,6 +3,7 @@ import { validateInteger } from "../identifiers.js";
 import type { Backoff } from "../ports/message-store.js";
 import { MAX_DELAY_MS } from "./drafts.js";
 
+/** How long to rest between attempts: a time that grows, up to a bound. */
 export interface BackoffOptions {
   /** The first rest, in ms. Default 1 000. */
   readonly initialMs?: number;

@@ -4,6 +4,7 @@ import { Ticker } from "../ticker.js";
 import { BaseChannel } from "./base-channel.js";
 import type { ChannelOptions } from "./channel-options.js";
 
+/** What a {@link PeriodicChannel} is told besides what every channel is. */
 export interface PeriodicOptions<Item, Content> extends ChannelOptions<Content> {
   /** How often the source is polled, from 1 ms. Default 60 000. */
   readonly periodMs?: number;

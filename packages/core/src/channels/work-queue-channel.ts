@@ -12,6 +12,7 @@ import type { ChannelOptions } from "./channel-options.js";
 /** A dead letter's id carries this channel's id and has to stay an identifier. */
 const MAX_ID_WITH_DEAD_LETTERS = 128;
 
+/** What a {@link WorkQueueChannel} is told besides what every channel is. */
 export interface WorkQueueOptions<Content = unknown> extends ChannelOptions<Content> {
   /** How long a claim runs that does not say, in ms. Default 300 000. Workers that extend their leases want far less. */
   readonly claimTimeoutMs?: number;

@@ -10,6 +10,7 @@ import { Job, type JobHandler, type JobHost } from "./job.js";
 import { validateLease } from "./claiming.js";
 import { resolveBackoff, type BackoffOptions } from "./backoff.js";
 
+/** How a {@link Worker} works. */
 export interface WorkOptions {
   /** How many messages at once, from 1 to 1 000. Default 1. */
   readonly concurrency?: number;

@@ -24,6 +24,7 @@ export interface ChannelInfo {
   readonly endpoints: readonly ChannelEndpoint[];
 }
 
+/** What goes with a message besides its content. */
 export interface WriteOptions {
   /** The message's id: writing it twice stores it once. Left out: the store makes one. */
   readonly id?: string;
@@ -40,6 +41,7 @@ export interface WriteEntry<Content> extends WriteOptions {
   readonly content: Content;
 }
 
+/** Where a shared read begins, and what it commits. */
 export interface ReadOptions {
   /** Most messages to return, from 1 to 10 000. Default 100. */
   readonly limit?: number;
@@ -55,6 +57,7 @@ export interface ReadOptions {
   readonly commit?: number | "on-delivery";
 }
 
+/** A page of messages. */
 export interface ReadResult<Content> {
   readonly messages: readonly ChannelMessage<Content>[];
   /** What to commit once these messages are dealt with, and where the next read goes on. */
@@ -73,6 +76,7 @@ export interface Positions {
   readonly cursor?: number;
 }
 
+/** Which of a reader's cursors. */
 export interface CursorOptions {
   /** The cursor's name. Default: the reader's id. */
   readonly cursor?: string;
@@ -81,6 +85,7 @@ export interface CursorOptions {
 /** Where a cursor can be sought to. */
 export type SeekTarget = "start" | "end" | { readonly sequence: number } | { readonly timestamp: number };
 
+/** What to claim, for how long, and whether to wait for it. */
 export interface ClaimOptions {
   /** Each group works every message off once. Default `default`. */
   readonly group?: string;
@@ -97,11 +102,13 @@ export interface ClaimOptions {
 /** A claimed message. */
 export type Claim<Content> = Omit<ClaimedMessage, "message"> & { readonly message: ChannelMessage<Content> };
 
+/** In which group a claim is settled. */
 export interface SettleOptions {
   /** The group in which it was claimed. Default `default`. */
   readonly group?: string;
 }
 
+/** How a claim is given back. */
 export interface NackOptions extends SettleOptions {
   /** After how many ms it becomes available again. Default: the channel's back-off, or 0. */
   readonly delayMs?: number;
@@ -111,11 +118,13 @@ export interface NackOptions extends SettleOptions {
   readonly uncounted?: boolean;
 }
 
+/** How a claim is kept alive. */
 export interface ExtendOptions extends SettleOptions {
   /** How long the lease runs from now. Default: the channel's. */
   readonly leaseMs?: number;
 }
 
+/** Why a claim ends among the dead letters. */
 export interface DeadLetterOptions extends SettleOptions {
   readonly reason?: string;
 }
@@ -123,12 +132,14 @@ export interface DeadLetterOptions extends SettleOptions {
 /** From where a subscriber hears: what comes after this moment, from the first kept message, or behind a sequence. */
 export type StartPosition = "now" | "start" | { readonly after: number };
 
+/** Where a stream begins, and what ends it. */
 export interface StreamOptions {
   /** Default `"now"`. */
   readonly from?: StartPosition;
   readonly signal?: AbortSignal;
 }
 
+/** Where a subscription begins, and whether it remembers how far it came. */
 export interface SubscribeOptions extends StreamOptions {
   /** A durable subscription: starts behind this cursor and commits each message after the callback is done with it. */
   readonly cursor?: string;
@@ -166,6 +177,7 @@ export interface ChannelPort<Content = unknown> {
   stream(readerId: string, options?: StreamOptions): AsyncIterable<ChannelMessage<Content>>;
 }
 
+/** Which part of a log an admin looks at. */
 export interface HistoryOptions {
   /** Behind this sequence. Default 0. */
   readonly after?: number;

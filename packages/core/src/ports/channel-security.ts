@@ -43,6 +43,7 @@ export interface Principal {
   readonly expiresAt?: number;
 }
 
+/** Whom a credential is for, and what it allows. */
 export interface TokenRequest {
   readonly systemId: string;
   readonly role: Role;

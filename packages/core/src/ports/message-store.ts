@@ -28,6 +28,7 @@ export interface MessageStore extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** How a log is opened. */
 export interface LogOptions {
   /**
    * Every reader sees only what is addressed to it or to nobody: the log keeps an index per recipient. Decided when the log is
@@ -39,6 +40,7 @@ export interface LogOptions {
 /** What a reader of an addressed log may see; `undefined` sees everything. */
 export type Audience = string | undefined;
 
+/** A read by position. */
 export interface ReadRequest {
   /** Messages behind this sequence; 0 is the start. */
   readonly after: number;
@@ -48,6 +50,7 @@ export interface ReadRequest {
   readonly audience?: Audience;
 }
 
+/** What a read returns. */
 export interface LogPage {
   readonly messages: readonly ChannelMessage[];
   /** Everything up to here has been looked at: where to go on, and what to commit. */
@@ -62,10 +65,12 @@ export interface CursorKey {
   readonly name: string;
 }
 
+/** A cursor and where it stands. */
 export interface CursorState extends CursorKey {
   readonly sequence: number;
 }
 
+/** A call for messages to work on. */
 export interface ClaimRequest {
   readonly group: string;
   readonly readerId: string;
@@ -86,6 +91,7 @@ export interface ClaimedMessage {
   readonly expiresAt: number;
 }
 
+/** What a claim returns. */
 export interface ClaimPage {
   readonly claims: readonly ClaimedMessage[];
   /** In how many ms the next delayed or leased message of this group may become available; left out: none is known. */
@@ -112,6 +118,7 @@ export type Settlement =
  */
 export type SettleStatus = "acknowledged" | "already_acknowledged" | "released" | "dead_lettered" | "extended" | "lost" | "unknown";
 
+/** How one settlement ended. */
 export interface SettleResult {
   readonly receipt: string;
   readonly status: SettleStatus;
@@ -130,6 +137,7 @@ export interface RetentionPolicy {
   readonly keepUnsettled?: boolean;
 }
 
+/** How far a group is with its work. */
 export interface GroupStats {
   readonly group: string;
   readonly ready: number;
@@ -140,6 +148,7 @@ export interface GroupStats {
   readonly oldestUnfinishedMs?: number;
 }
 
+/** How far a cursor is behind. */
 export interface CursorStats extends CursorState {
   /** Messages behind the cursor. */
   readonly lag: number;
@@ -149,6 +158,7 @@ export interface CursorStats extends CursorState {
   readonly distanceToRetention: number;
 }
 
+/** A log in figures. */
 export interface LogStats {
   readonly count: number;
   readonly bytes: number;

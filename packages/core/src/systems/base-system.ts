@@ -16,6 +16,7 @@ import { Deployment, type PublishOptions, type RunningSystem } from "./deploymen
 import { SystemState, type ManagedSystem, type RunOptions, type ShutdownReport } from "./managed-system.js";
 import { topologyOf, type Topology } from "./topology.js";
 
+/** What a system is told when it is made. */
 export interface SystemOptions {
   /** 1 to 256 characters out of letters, digits and `. _ ~ : @ + = -`. */
   readonly id: string;

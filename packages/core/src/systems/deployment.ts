@@ -7,6 +7,7 @@ import type { ChannelDirectory, ChannelTransport, PublishedRegistration } from "
 import { SystemState, type ManagedSystem, type RunOptions, type ShutdownReport } from "./managed-system.js";
 import { checkUnique, systemsOf } from "./topology.js";
 
+/** Where a system is published. */
 export interface PublishOptions extends RunOptions {
   readonly transport: ChannelTransport;
   /** Where to register the public channels. Default: the first discovery channel in the tree, if there is one. */

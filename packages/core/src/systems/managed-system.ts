@@ -7,6 +7,7 @@ export const SystemState = { INIT: "init", RUNNING: "running", PAUSED: "paused",
 /** A value of {@link SystemState}. */
 export type SystemState = (typeof SystemState)[keyof typeof SystemState];
 
+/** How a system runs. */
 export interface RunOptions {
   /** Steps per second. Default: the system's own. */
   readonly tickRate?: number;

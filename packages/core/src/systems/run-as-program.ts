@@ -9,6 +9,7 @@ export interface ProgramHost {
   exit(code: number): unknown;
 }
 
+/** How a system is run as a program. */
 export interface ProgramOptions {
   /** How long the drain may take, in ms. Default 10 000. */
   readonly timeoutMs?: number;

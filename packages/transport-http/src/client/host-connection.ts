@@ -2,6 +2,7 @@ import { SSSNError, isSSSNError, sleep, systemClock, toError, validateInteger, t
 import { fromProblem } from "../protocol/problem.js";
 import { TokenHolder, type TokenSource } from "./token-holder.js";
 
+/** How a host is spoken to. */
 export interface ConnectionOptions {
   readonly token: TokenSource;
   /** How long one attempt may take, in ms, from 1, not counting a wait that was asked for. Default 30 000. */

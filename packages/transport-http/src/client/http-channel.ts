@@ -42,6 +42,7 @@ import { HostConnection, type ConnectionOptions } from "./host-connection.js";
 import { liveMessages } from "./live-messages.js";
 import { WriteBatcher } from "./write-batcher.js";
 
+/** Which channel, and how its host is spoken to. */
 export interface HttpChannelOptions extends ConnectionOptions {
   /** The channel's URL, or the host's together with `id`. */
   readonly url: string;

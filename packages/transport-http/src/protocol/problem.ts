@@ -14,6 +14,7 @@ export interface Problem {
 /** The media type of a problem document. */
 export const PROBLEM_TYPE = "application/problem+json";
 
+/** The problem document of an error. */
 export function toProblem(error: SSSNError): Problem {
   const { code, status, message, retryable, details } = error;
   return { type: `urn:sssn:error:${code}`, title: code.replaceAll("_", " "), status, detail: message, code, retryable, details };

@@ -23,6 +23,7 @@ import { Readiness, type ReadinessCheck } from "./readiness.js";
 import { RequestLog } from "./request-log.js";
 import { Tickets } from "./tickets.js";
 
+/** Where a transport listens, and what it lets through. */
 export interface HttpTransportOptions {
   /** Where to listen. Default `127.0.0.1`: this machine only. */
   readonly host?: string;
