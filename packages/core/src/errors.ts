@@ -95,6 +95,14 @@ export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === "string" && Object.hasOwn(ERRORS, value);
 }
 
+/** The error whose `code`, `message` and `details` these are, after they have travelled as JSON; `undefined` when they are not an SSSN error's. */
+export function errorOfParts(parts: unknown): SSSNError | undefined {
+  if (typeof parts !== "object" || parts === null) return undefined;
+  const { code, message, details } = parts as { readonly code?: unknown; readonly message?: unknown; readonly details?: unknown };
+  if (!isErrorCode(code)) return undefined;
+  return new SSSNError(code, typeof message === "string" ? message : code, { details: typeof details === "object" && details !== null ? (details as ErrorDetails) : {} });
+}
+
 /** Turns whatever was thrown into an `Error`, so that a log or an event can carry it. */
 export function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(`A value that is no Error was thrown: ${describe(thrown)}`);

@@ -3,7 +3,8 @@ import { SSSNError, describe } from "./errors.js";
 /** The longest identifier, in characters. */
 export const MAX_IDENTIFIER_LENGTH = 256;
 
-const IDENTIFIER = /^[A-Za-z0-9_][A-Za-z0-9._~:@+=-]*$/;
+/** The alphabet of identifiers. */
+export const IDENTIFIER = /^[A-Za-z0-9_][A-Za-z0-9._~:@+=-]*$/;
 
 /**
  * Checks an identifier: of a channel, a system, a message, a group or a cursor.

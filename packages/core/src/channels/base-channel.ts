@@ -33,14 +33,11 @@ import type { Backoff, ChannelLog, DeadMessage, LogStats, RetentionPolicy, Settl
 import { insufficientRole } from "../security/refusals.js";
 import { ChannelLifecycle } from "./channel-lifecycle.js";
 import { claimFrom, reasonOf, settleWith } from "./claiming.js";
-import { makeDraft } from "./drafts.js";
+import { MAX_BATCH, makeDraft } from "./drafts.js";
 import * as host from "./host-operations.js";
 import { commitCursor, positionsIn, readLog, seekCursor, startPosition } from "./reading.js";
 import { LatestOnly } from "./latest-only.js";
 import { LocalSubscription, follow } from "./subscription.js";
-
-/** Most messages of one batch. */
-const MAX_BATCH = 10_000;
 
 /**
  * A durable, typed, access-controlled log of messages, read by many, worked off by competing workers, and followed live.

@@ -9,9 +9,14 @@ import { MAX_DELAY_MS } from "./drafts.js";
 /** The group of whoever names none. */
 const DEFAULT_GROUP = "default";
 
-const MAX_CLAIMS = 1_000;
-const MAX_WAIT_MS = 60_000;
-const MAX_LEASE_MS = 7 * 24 * 60 * 60 * 1000;
+/** Most messages of one claim, and most receipts that are settled at once. */
+export const MAX_CLAIMS = 1_000;
+/** The longest wait of a claim, in ms. */
+export const MAX_WAIT_MS = 60_000;
+/** The shortest lease, in ms. */
+export const MIN_LEASE_MS = 10;
+/** The longest lease: a week. */
+export const MAX_LEASE_MS = 7 * 24 * 60 * 60 * 1000;
 const MAX_REASON_LENGTH = 1_000;
 
 interface ClaimContext {
@@ -81,5 +86,5 @@ export function groupName({ group }: SettleOptions): string {
 }
 
 export function validateLease(leaseMs: unknown): number {
-  return validateInteger("leaseMs", leaseMs, 10, MAX_LEASE_MS);
+  return validateInteger("leaseMs", leaseMs, MIN_LEASE_MS, MAX_LEASE_MS);
 }

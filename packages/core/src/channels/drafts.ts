@@ -7,6 +7,9 @@ import type { WriteOptions } from "../ports/channel-port.js";
 import type { ResolvedChannelOptions } from "./channel-options.js";
 import { validateContent } from "./standard-schema.js";
 
+/** Most messages of one batch. */
+export const MAX_BATCH = 10_000;
+
 /** The longest delay of a message or a nack: ten years. */
 export const MAX_DELAY_MS = 10 * 366 * 24 * 60 * 60 * 1000;
 

@@ -1,5 +1,5 @@
 import { systemClock, type Cancel, type Clock } from "../clock.js";
-import { SSSNError, isErrorCode, isSSSNError, toError, type ErrorDetails } from "../errors.js";
+import { SSSNError, errorOfParts, isSSSNError, toError } from "../errors.js";
 import { validateInteger } from "../identifiers.js";
 import { randomToken } from "../log-state/random.js";
 import { NO_METADATA, type ChannelMessage, type Metadata } from "../message.js";
@@ -162,9 +162,7 @@ function refusalMetadata({ code, message, details }: SSSNError): Metadata {
 }
 
 function refusalIn({ error }: Metadata): SSSNError | undefined {
-  if (typeof error !== "object" || error === null || !("code" in error) || !isErrorCode(error.code)) return undefined;
-  const { message, details } = error as { message?: unknown; details?: unknown };
-  return new SSSNError(error.code, typeof message === "string" ? message : error.code, { details: typeof details === "object" && details !== null ? (details as ErrorDetails) : {} });
+  return errorOfParts(error);
 }
 
 /**

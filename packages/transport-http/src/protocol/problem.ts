@@ -1,4 +1,4 @@
-import { SSSNError, isErrorCode, type ErrorCode, type ErrorDetails } from "@sssn/core";
+import { SSSNError, errorOfParts, type ErrorCode, type ErrorDetails } from "@sssn/core";
 
 /** An RFC 9457 problem document. `code`, `retryable` and `details` are those of the thrown error. */
 export interface Problem {
@@ -22,11 +22,7 @@ export function toProblem(error: SSSNError): Problem {
 
 /** The error that a problem document stands for; anything unreadable becomes `transport_failed`. */
 export function fromProblem(status: number, body: unknown): SSSNError {
-  if (typeof body === "object" && body !== null && "code" in body && isErrorCode(body.code)) {
-    const { detail, details } = body as { detail?: unknown; details?: unknown };
-    return new SSSNError(body.code, typeof detail === "string" ? detail : body.code, {
-      details: typeof details === "object" && details !== null ? (details as ErrorDetails) : {},
-    });
-  }
-  return new SSSNError("transport_failed", `The server answered with status ${status} and nothing that explains it. Is this the address of an SSSN host?`, { details: { status } });
+  const { code, detail, details } = (typeof body === "object" && body !== null ? body : {}) as { code?: unknown; detail?: unknown; details?: unknown };
+  const error = errorOfParts({ code, message: detail, details });
+  return error ?? new SSSNError("transport_failed", `The server answered with status ${status} and nothing that explains it. Is this the address of an SSSN host?`, { details: { status } });
 }

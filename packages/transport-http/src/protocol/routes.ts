@@ -1,4 +1,4 @@
-import type { ChannelOperation } from "@sssn/core";
+import { MAX_BATCH, type ChannelOperation } from "@sssn/core";
 import * as schema from "./schemas.js";
 import { integer, list, object, position, reference, type ObjectSchema, type Schema } from "./schemas.js";
 
@@ -43,7 +43,7 @@ export const ROUTES = {
     path: "/messages/batch",
     operation: "write",
     summary: "writes many, all or none",
-    body: object({ messages: list(schema.writeEntry, 10_000) }, ["messages"]),
+    body: object({ messages: list(schema.writeEntry, MAX_BATCH) }, ["messages"]),
     status: 201,
     answer: object({ receipts: list(reference("Receipt")) }, ["receipts"]),
   },

@@ -1,4 +1,4 @@
-import { MAX_IDENTIFIER_LENGTH, type ErrorCode } from "@sssn/core";
+import { IDENTIFIER, MAX_CLAIMS, MAX_DELAY_MS, MAX_IDENTIFIER_LENGTH, MAX_LEASE_MS, MAX_READ_LIMIT, MAX_WAIT_MS, MIN_LEASE_MS, type ErrorCode } from "@sssn/core";
 
 /** JSON Schema 2020-12, as far as this protocol needs it. `x-error` is the code with which a request that fails it is refused. */
 export interface Schema {
@@ -40,7 +40,7 @@ export function integer(minimum: number, maximum: number, description?: string):
 }
 
 function identifier(description: string): Schema {
-  return { type: "string", minLength: 1, maxLength: MAX_IDENTIFIER_LENGTH, pattern: "^[A-Za-z0-9_][A-Za-z0-9._~:@+=-]*$", description, "x-error": "invalid_identifier" };
+  return { type: "string", minLength: 1, maxLength: MAX_IDENTIFIER_LENGTH, pattern: IDENTIFIER.source, description, "x-error": "invalid_identifier" };
 }
 
 export function reference(name: keyof typeof COMPONENTS): Schema {
@@ -48,19 +48,17 @@ export function reference(name: keyof typeof COMPONENTS): Schema {
 }
 
 const MAX = Number.MAX_SAFE_INTEGER;
-const WEEK_MS = 7 * 24 * 3600 * 1000;
-const TEN_YEARS_MS = 10 * 366 * 24 * 3600 * 1000;
 
 export const position = (description: string): Schema => integer(0, MAX, description);
 export const cursorName: Schema = identifier("The cursor's name. Default: the reader's id.");
 export const groupName: Schema = identifier("Each group works every message off once. Default: default.");
 export const messageId: Schema = identifier("A message's id.");
-export const pageLimit: Schema = integer(1, 10_000, "Most messages to return. Default 100.");
-export const leaseMs: Schema = integer(10, WEEK_MS, "How long the lease runs, in ms. Default: the channel's.");
-export const waitMs: Schema = integer(0, 60_000, "How long to wait for a message when there is none, in ms. Default 0.");
-export const delayMs: Schema = integer(0, TEN_YEARS_MS, "After how many ms the message can be claimed. Default 0.");
-export const claimLimit: Schema = integer(1, 1_000, "Most messages to claim. Default 1.");
-export const receipts: Schema = { type: "array", items: { type: "string", maxLength: 256 }, maxItems: 1_000, description: "The receipts that came with the claims." };
+export const pageLimit: Schema = integer(1, MAX_READ_LIMIT, "Most messages to return. Default 100.");
+export const leaseMs: Schema = integer(MIN_LEASE_MS, MAX_LEASE_MS, "How long the lease runs, in ms. Default: the channel's.");
+export const waitMs: Schema = integer(0, MAX_WAIT_MS, "How long to wait for a message when there is none, in ms. Default 0.");
+export const delayMs: Schema = integer(0, MAX_DELAY_MS, "After how many ms the message can be claimed. Default 0.");
+export const claimLimit: Schema = integer(1, MAX_CLAIMS, "Most messages to claim. Default 1.");
+export const receipts: Schema = { type: "array", items: { type: "string", maxLength: 256 }, maxItems: MAX_CLAIMS, description: "The receipts that came with the claims." };
 export const reason: Schema = { type: "string", description: "Why, for whoever looks at the dead letters. At most 1 000 characters are kept." };
 export const count = (description: string): Schema => integer(0, MAX, description);
 

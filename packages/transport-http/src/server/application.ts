@@ -18,8 +18,6 @@ export interface ApplicationOptions {
   readonly ended: (record: RequestRecord) => void;
 }
 
-/** What the application has of itself: the first middleware and four pages. */
-const OWN_LAYERS = 5;
 const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /** The express application: what comes before and beside the channels. */
@@ -49,19 +47,22 @@ export function makeApplication(options: ApplicationOptions): Express {
     exchange.sendJson(failing.length === 0 ? 200 : 503, failing.length === 0 ? { status: "ready" } : { status: "not ready", failing });
   });
   const description = openApiDocument();
-  at("/openapi.json", (exchange) => exchange.sendJson(200, description));
-  at("/docs", (exchange) => exchange.send(200, "text/html; charset=utf-8", descriptionPage(description), ["Content-Security-Policy", PAGE_POLICY]));
+  // Anybody may ask for these two, so they are made once, when somebody does.
+  let [json, page]: (string | undefined)[] = [];
+  at("/openapi.json", (exchange) => exchange.send(200, "application/json; charset=utf-8", (json ??= JSON.stringify(description))));
+  at("/docs", (exchange) => exchange.send(200, "text/html; charset=utf-8", (page ??= descriptionPage(description)), ["Content-Security-Policy", PAGE_POLICY]));
   return app;
 }
 
 /**
  * What comes last: the channels, so that whatever was added to the application before runs first, and everything that failed.
  *
+ * @param ownLayers how many layers the application had when it was made.
  * @returns what the server calls with each request. Where nothing was added to the application, requests to channels do not go through
  * it: its way to a handler would cost them a third of their time.
  */
-export function mountChannels(app: Express, requests: ChannelRequests, options: ApplicationOptions): RequestListener {
-  const isPlain = app.router.stack.length === OWN_LAYERS;
+export function mountChannels(app: Express, ownLayers: number, requests: ChannelRequests, options: ApplicationOptions): RequestListener {
+  const isPlain = options.corsOrigins.length === 0 && app.router.stack.length === ownLayers;
   app.use((request: Request, response: Response): Promise<void> => {
     const { originalUrl } = request;
     if (!ChannelRequests.owns(originalUrl)) throw new SSSNError("not_found", "There is nothing at this path. The channels are below /channels.");

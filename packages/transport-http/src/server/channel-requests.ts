@@ -61,8 +61,7 @@ export class ChannelRequests {
     exchange.channelId = access.channel.id;
     exchange.systemId = access.principal.systemId;
     const input = await this.#inputOf(exchange, route, query);
-    const { request, response } = exchange;
-    const result = await HANDLERS[name]({ ...access, context: this.#options.context, input, exchange, request, response });
+    const result = await HANDLERS[name]({ ...access, context: this.#options.context, input, exchange });
     if (result !== undefined) exchange.sendJson(route.status, result);
   }
 

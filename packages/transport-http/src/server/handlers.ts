@@ -38,8 +38,6 @@ interface Call extends Access {
   /** The body of a POST and the query of a GET, as the route's schema has it. */
   readonly input: Checked;
   readonly exchange: Exchange;
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
 }
 
 /** Answers with what is to be sent, or with `undefined` when it has sent it, or when there is nobody left to send to. */
@@ -107,9 +105,9 @@ export const HANDLERS: Readonly<Record<RouteName, Handler>> = {
 };
 
 async function claim(call: Call): Promise<unknown> {
-  const { channel, principal, context, response } = call;
+  const { channel, principal, context, exchange } = call;
   const options = inputOf<ClaimOptions>(call);
-  const [hold, gone] = [context.held.hold(call), whenGone(response)];
+  const [hold, gone] = [context.held.hold(call), whenGone(exchange.response)];
   const { signal, release } = linkSignals(gone.signal, hold.signal, context.stopping);
   try {
     const claims = await channel.claim(principal.systemId, { ...options, signal });
@@ -128,12 +126,12 @@ async function claim(call: Call): Promise<unknown> {
 }
 
 async function stream(call: Call): Promise<undefined> {
-  const { channel, principal, context, response } = call;
+  const { channel, principal, context, exchange } = call;
   const after = await startOf(call);
-  const [hold, gone] = [context.held.hold(call), whenGone(response)];
+  const [hold, gone] = [context.held.hold(call), whenGone(exchange.response)];
   const { signal, release } = linkSignals(gone.signal, hold.signal, context.stopping);
   try {
-    await sendEvents({ exchange: call.exchange, pages: channel.pages(principal.systemId, { from: { after }, signal }), position: after, clock: context.clock, signal });
+    await sendEvents({ exchange, pages: channel.pages(principal.systemId, { from: { after }, signal }), position: after, clock: context.clock, signal });
   } finally {
     release();
     hold.release();
@@ -144,10 +142,10 @@ async function stream(call: Call): Promise<undefined> {
 
 /** Where a stream begins: where the client says that it is, else at its cursor, else where it asks for. */
 async function startOf(call: Call): Promise<number> {
-  const { channel, principal, request } = call;
+  const { channel, principal, exchange } = call;
   const { from, after, cursor: name } = inputOf<{ from?: "now" | "start"; after?: number; cursor?: string }>(call);
   const { first, last, cursor } = await channel.positions(principal.systemId, name === undefined ? {} : { cursor: name });
-  const start = lastEventId(request) ?? after ?? (name === undefined ? undefined : cursor) ?? (from === "start" ? first - 1 : last);
+  const start = lastEventId(exchange.request) ?? after ?? (name === undefined ? undefined : cursor) ?? (from === "start" ? first - 1 : last);
   if (start <= last) return start;
   throw new SSSNError("position_ahead", `Position ${start} is ahead of channel ${channel.id}, whose last message is ${last}.`, { details: { position: start, last } });
 }

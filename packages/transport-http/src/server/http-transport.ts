@@ -82,6 +82,7 @@ export class HttpTransport implements ChannelTransport {
   readonly events = new EventSource<{ request: RequestRecord }>();
   readonly #options: HttpTransportOptions;
   readonly #applicationOptions: ApplicationOptions;
+  readonly #ownLayers: number;
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #host: string;
@@ -105,6 +106,7 @@ export class HttpTransport implements ChannelTransport {
     this.#held = new HeldRequests(this.#clock);
     this.#applicationOptions = this.#makeApplicationOptions(options);
     this.app = makeApplication(this.#applicationOptions);
+    this.#ownLayers = this.app.router.stack.length;
     const limits = { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES };
     this.#server = options.tls ? createTlsServer({ ...options.tls, ...limits }) : createServer(limits);
     this.#server.maxConnections = validateInteger("maxConnections", options.maxConnections ?? 10_000, 1, 1_000_000);
@@ -156,7 +158,7 @@ export class HttpTransport implements ChannelTransport {
   async start(): Promise<readonly string[]> {
     const context = { clock: this.#clock, held: this.#held, tickets: new Tickets(this.#clock), stopping: this.#stopping.signal };
     const requests = new ChannelRequests({ channels: this.#channels, context, maxBodyBytes: this.#maxBodyBytes });
-    this.#server.on("request", mountChannels(this.app, requests, this.#applicationOptions));
+    this.#server.on("request", mountChannels(this.app, this.#ownLayers, requests, this.#applicationOptions));
     await this.#listen();
     this.#held.start();
     const { port } = this.#server.address() as AddressInfo;
