@@ -6,7 +6,9 @@ import { OPERATION_ROLES, supports } from "../packages/core/dist/index.js";
 
 const KINDS = ["passthrough", "broadcast", "work-queue", "mailbox", "periodic", "discovery"];
 const path = join(root, "docs/authorization.md");
-const rows = Object.entries(OPERATION_ROLES).map(([operation, role]) => `| ${operation} | ${role} | ${KINDS.map((kind) => (supports(kind, operation) ? "yes" : "405")).join(" | ")} |`);
+const rows = Object.entries(OPERATION_ROLES).map(
+  ([operation, role]) => `| ${operation} | ${role} | ${KINDS.map((kind) => (supports(kind, operation) ? "yes" : "405")).join(" | ")} |`,
+);
 const page = `# Who may do what
 
 Made from the table that the code authorizes by, and held against it cell by cell: every operation × role × kind of channel × visibility ×

@@ -13,24 +13,36 @@ const problems = [];
 
 for (const { folder, manifest } of packages) {
   const declared = { ...manifest.dependencies, ...manifest.peerDependencies };
-  if (manifest.name === "@sssn/core" && Object.keys(declared).length > 0) problems.push(`core has dependencies (${Object.keys(declared).join(", ")}): it has none, so that it runs anywhere. Move what needs them to a package of its own.`);
+  if (manifest.name === "@sssn/core" && Object.keys(declared).length > 0)
+    problems.push(
+      `core has dependencies (${Object.keys(declared).join(", ")}): it has none, so that it runs anywhere. Move what needs them to a package of its own.`,
+    );
   for (const file of filesBelow(`${folder}/src`, [".ts"])) {
     const where = relative(root, file);
     const text = readFileSync(file, "utf8");
     const code = text.replace(/\/\*\*[\s\S]*?\*\//g, "");
-    if (manifest.name === "sssn" && /\b(class|function|const|let)\s/.test(code)) problems.push(`${where} defines something: the umbrella only re-exports. Put it into the package that it belongs to.`);
+    if (manifest.name === "sssn" && /\b(class|function|const|let)\s/.test(code))
+      problems.push(`${where} defines something: the umbrella only re-exports. Put it into the package that it belongs to.`);
     for (const [, from, dynamic, bare] of code.matchAll(IMPORT)) {
       const target = from ?? dynamic ?? bare;
       if (target.startsWith(".")) {
-        if (relative(folder, new URL(target, `file://${file}`).pathname).startsWith("..")) problems.push(`${where} reaches into another package with ${target}: import what that package exports.`);
+        if (relative(folder, new URL(target, `file://${file}`).pathname).startsWith(".."))
+          problems.push(`${where} reaches into another package with ${target}: import what that package exports.`);
         continue;
       }
       const name = target.startsWith("@") ? target.split("/").slice(0, 2).join("/") : target.split("/")[0];
       const other = byName.get(name);
       const builtin = target.startsWith("node:") || builtinModules.includes(name);
-      if (manifest.name === "@sssn/core" && !target.startsWith("@sssn/core")) problems.push(`${where} imports ${target}: core imports nothing outside itself. Define a port in core and implement it in another package.`);
-      else if (other && other.manifest.layer >= manifest.layer) problems.push(`${where} (layer ${manifest.layer}) imports ${name} (layer ${other.manifest.layer}): imports run downwards only. Move the shared part down.`);
-      else if (!builtin && name !== manifest.name && !(name in declared)) problems.push(`${where} imports ${name}, which package.json does not declare: add it to its dependencies.`);
+      if (manifest.name === "@sssn/core" && !target.startsWith("@sssn/core"))
+        problems.push(
+          `${where} imports ${target}: core imports nothing outside itself. Define a port in core and implement it in another package.`,
+        );
+      else if (other && other.manifest.layer >= manifest.layer)
+        problems.push(
+          `${where} (layer ${manifest.layer}) imports ${name} (layer ${other.manifest.layer}): imports run downwards only. Move the shared part down.`,
+        );
+      else if (!builtin && name !== manifest.name && !(name in declared))
+        problems.push(`${where} imports ${name}, which package.json does not declare: add it to its dependencies.`);
     }
   }
 }

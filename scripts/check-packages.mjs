@@ -5,7 +5,10 @@ import { workspacePackages } from "./workspace.mjs";
 
 for (const { folder, group, manifest } of workspacePackages()) {
   if (group !== "packages") continue;
-  for (const [tool, ...args] of [["publint", "--strict", folder], ["attw", "--pack", folder, "--profile", "esm-only"]]) {
+  for (const [tool, ...args] of [
+    ["publint", "--strict", folder],
+    ["attw", "--pack", folder, "--profile", "esm-only"],
+  ]) {
     const [program, ...rest] = [...pnpm, "exec", tool, ...args];
     const { status, stdout, stderr } = spawnSync(program, rest, { cwd: root, encoding: "utf8" });
     if (status === 0) continue;

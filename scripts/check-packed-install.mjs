@@ -56,13 +56,23 @@ try {
     const [program, ...args] = [...pnpm, "pack", "--pack-destination", place];
     execFileSync(program, args, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
     const prefix = manifest.name.replace("@", "").replace("/", "-");
-    tarballs.set(manifest.name, join(place, readdirSync(place).find((name) => name.startsWith(`${prefix}-${manifest.version}`))));
+    tarballs.set(
+      manifest.name,
+      join(
+        place,
+        readdirSync(place).find((name) => name.startsWith(`${prefix}-${manifest.version}`)),
+      ),
+    );
   }
   for (const { title, packages, absent, program } of CASES) {
     const folder = mkdtempSync(join(place, "user-"));
     writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
-    execFileSync("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", ...packages.map((name) => tarballs.get(name))], { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
-    for (const name of absent) if (existsSync(join(folder, "node_modules", name))) throw new Error(`${title}: ${name} was installed, and nobody asked for it`);
+    execFileSync("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", ...packages.map((name) => tarballs.get(name))], {
+      cwd: folder,
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    for (const name of absent)
+      if (existsSync(join(folder, "node_modules", name))) throw new Error(`${title}: ${name} was installed, and nobody asked for it`);
     writeFileSync(join(folder, "main.mjs"), program);
     execFileSync(process.execPath, ["main.mjs"], { cwd: folder, stdio: ["ignore", "ignore", "pipe"], timeout: 60_000 });
     console.log(`${title}: installed and used.`);

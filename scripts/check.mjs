@@ -6,6 +6,7 @@ install();
 build();
 step("Checking types", [...pnpm, "exec", "turbo", "run", "check:types", "--output-logs=errors-only"]);
 step("Checking types of tests", [...pnpm, "exec", "tsc", "-p", "tsconfig.tests.json"]);
+step("Checking the format of code (mend it with npm run format)", [...pnpm, "run", "check:format"]);
 step("Checking style and common mistakes", [...pnpm, "run", "check:lint"]);
 step("Checking that dependencies run downwards", ["node", "scripts/check-layers.mjs"]);
 step("Checking that the browser entries need no Node", ["node", "scripts/check-browser.mjs"]);
@@ -19,11 +20,22 @@ const loud = { quiet: false };
 step("Killing the LevelDB store under load, and judging what is left", ["node", "reliability/dist/crash.js", "--rounds", "10"]);
 step("Killing it at every system call of a scenario", ["node", "reliability/dist/crash-points.js"], loud);
 step("Cutting the power, and judging what is left", ["node", "reliability/dist/power-loss.js", "--rounds", "5"], loud);
-step("Cutting the power without flushes, which has to show", ["node", "reliability/dist/power-loss.js", "--rounds", "15", "--durability", "process"], loud);
+step(
+  "Cutting the power without flushes, which has to show",
+  ["node", "reliability/dist/power-loss.js", "--rounds", "15", "--durability", "process"],
+  loud,
+);
 step("Injuring its files", ["node", "reliability/dist/injuries.js", "--rounds", "200"]);
 step("Making its disk fail and recover", ["node", "reliability/dist/disk-faults.js", "--rounds", "7"], loud);
 step("Stepping its clock, stopping and blocking it", ["node", "reliability/dist/clocks.js", "--rounds", "9"], loud);
 step("Cutting followed streams at random places", ["node", "reliability/dist/stream-cuts.js", "--rounds", "300"]);
 step("Flooding a host", ["node", "reliability/dist/http-attacks.js", "--rounds", "1"]);
-step("Running the smallest benchmark, so that the program does not rot", ["node", "bench/dist/main.js", "--filter", "reopen", "--scale", "0.01"]);
+step("Running the smallest benchmark, so that the program does not rot", [
+  "node",
+  "bench/dist/main.js",
+  "--filter",
+  "reopen",
+  "--scale",
+  "0.01",
+]);
 step("Checking that every guarantee has its proof", ["node", "scripts/guarantees.mjs"], { quiet: false });

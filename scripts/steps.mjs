@@ -23,7 +23,13 @@ export function step(title, command, { failure, quiet = true, env = {} } = {}) {
   const begun = performance.now();
   process.stdout.write(`• ${title} ... ${quiet ? "" : "\n"}`);
   const [program, ...args] = command;
-  const result = spawnSync(program, args, { cwd: root, stdio: quiet ? ["ignore", "pipe", "pipe"] : "inherit", encoding: "utf8", env: { ...process.env, ...env }, maxBuffer: 256 * 1024 * 1024 });
+  const result = spawnSync(program, args, {
+    cwd: root,
+    stdio: quiet ? ["ignore", "pipe", "pipe"] : "inherit",
+    encoding: "utf8",
+    env: { ...process.env, ...env },
+    maxBuffer: 256 * 1024 * 1024,
+  });
   if (result.status === 0) {
     console.log(`${quiet ? "" : `• ${title}: `}done (${((performance.now() - begun) / 1000).toFixed(1)} s)`);
     return;
@@ -37,7 +43,8 @@ export function step(title, command, { failure, quiet = true, env = {} } = {}) {
 
 export function install() {
   step("Installing dependencies", [...pnpm, "install", "--frozen-lockfile", "--reporter=append-only"], {
-    failure: "The dependencies could not be installed. Is the npm registry reachable from here? A native module is built from source where no ready one fits: that takes python3 and a C++ compiler.",
+    failure:
+      "The dependencies could not be installed. Is the npm registry reachable from here? A native module is built from source where no ready one fits: that takes python3 and a C++ compiler.",
   });
 }
 

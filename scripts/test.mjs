@@ -4,4 +4,7 @@ import { build, install, pnpm, requireNode, step } from "./steps.mjs";
 requireNode();
 install();
 build();
-step("Running all tests", [...pnpm, "exec", "vitest", "run", ...process.argv.slice(2)], { quiet: false, failure: "Some tests failed; the list stands above." });
+step("Running all tests", [...pnpm, "exec", "vitest", "run", ...process.argv.slice(2)], {
+  quiet: false,
+  failure: "Some tests failed; the list stands above.",
+});

@@ -18,13 +18,20 @@ import { inFolder, type Workload } from "./workloads/workload.js";
 
 const { values: options } = parseArgs({
   args: process.argv.slice(2).filter((word) => word !== "--"),
-  options: { filter: { type: "string", default: "" }, repeats: { type: "string", default: "5" }, scale: { type: "string", default: "1" }, json: { type: "string" } },
+  options: {
+    filter: { type: "string", default: "" },
+    repeats: { type: "string", default: "5" },
+    scale: { type: "string", default: "1" },
+    json: { type: "string" },
+  },
 });
 const [repeats, scale] = [Number(options.repeats), Number(options.scale)];
 if (!(repeats >= 1) || !(scale > 0)) throw new Error("--repeats and --scale take numbers above 0.");
 
 const skipped: string[] = [];
-const workloads = [...queueWorkloads, ...deliveryWorkloads, ...largeWorkloads({ scale }), reopenWorkload({ scale })].filter(({ name }) => name.includes(options.filter));
+const workloads = [...queueWorkloads, ...deliveryWorkloads, ...largeWorkloads({ scale }), reopenWorkload({ scale })].filter(({ name }) =>
+  name.includes(options.filter),
+);
 if (workloads.length === 0) throw new Error(`No workload has ${JSON.stringify(options.filter)} in its name.`);
 
 const contenders: Contender[] = [sssnLog("flushed"), sssnLog("process"), sssnChannel, sssnWorker, rawDisk, rawPut, rawLevel];
@@ -50,7 +57,15 @@ async function measure(workload: Workload, contender: Contender): Promise<void> 
   const figures = await inFolder((folder) => workload.measure(contender, folder));
   for (const [figure, value] of Object.entries(figures)) {
     const key = `${workload.name}|${contender.name}|${figure}`;
-    const result = results.get(key) ?? { workload: workload.name, title: workload.title, unit: workload.unit, contender: contender.name, durability: contender.durability, figure, samples: [] };
+    const result = results.get(key) ?? {
+      workload: workload.name,
+      title: workload.title,
+      unit: workload.unit,
+      contender: contender.name,
+      durability: contender.durability,
+      figure,
+      samples: [],
+    };
     result.samples.push(value);
     results.set(key, result);
   }
@@ -63,7 +78,9 @@ try {
     for (let repeat = 0; repeat < Math.min(repeats, workload.mostRepeats ?? repeats); repeat++) {
       for (const contender of taking) {
         process.stderr.write(`${workload.name}: ${contender.name} (${repeat + 1})\n`);
-        await measure(workload, contender).catch((error: unknown) => void skipped.push(`${contender.name} in ${workload.name}: ${String(error)}`));
+        await measure(workload, contender).catch(
+          (error: unknown) => void skipped.push(`${contender.name} in ${workload.name}: ${String(error)}`),
+        );
       }
     }
   }

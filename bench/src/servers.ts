@@ -14,7 +14,21 @@ export interface Server {
 
 export async function startRedis(appendfsync: "always" | "everysec"): Promise<Server> {
   const program = find("redis-server");
-  return start(`redis-${appendfsync}`, (port, folder) => [program, "--port", `${port}`, "--bind", "127.0.0.1", "--dir", folder, "--appendonly", "yes", "--appendfsync", appendfsync, "--save", ""]);
+  return start(`redis-${appendfsync}`, (port, folder) => [
+    program,
+    "--port",
+    `${port}`,
+    "--bind",
+    "127.0.0.1",
+    "--dir",
+    folder,
+    "--appendonly",
+    "yes",
+    "--appendfsync",
+    appendfsync,
+    "--save",
+    "",
+  ]);
 }
 
 export async function startNats(): Promise<Server> {
@@ -23,7 +37,12 @@ export async function startNats(): Promise<Server> {
 }
 
 export async function startPostgres(): Promise<Server> {
-  const folder = existsSync("/usr/lib/postgresql") ? readdirSync("/usr/lib/postgresql").sort().map((version) => join("/usr/lib/postgresql", version, "bin")).at(-1) : undefined;
+  const folder = existsSync("/usr/lib/postgresql")
+    ? readdirSync("/usr/lib/postgresql")
+        .sort()
+        .map((version) => join("/usr/lib/postgresql", version, "bin"))
+        .at(-1)
+    : undefined;
   const [initdb, postgres] = [find("initdb", folder), find("postgres", folder)];
   // PostgreSQL refuses to run as root; Debian's package brings a user for it.
   const user = process.getuid?.() === 0 ? { uid: idOf("-u"), gid: idOf("-g") } : {};
@@ -50,7 +69,11 @@ function find(program: string, folder?: string): string {
   return path;
 }
 
-async function start(name: string, command: (port: number, folder: string) => readonly string[], options: { uid?: number; gid?: number } = {}): Promise<Server> {
+async function start(
+  name: string,
+  command: (port: number, folder: string) => readonly string[],
+  options: { uid?: number; gid?: number } = {},
+): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), `sssn-bench-${name}-`));
   const port = await freePort();
   const [program = "", ...args] = command(port, folder);

@@ -2,7 +2,17 @@ import type { Aftermath, ClaimReference, HistoryEvent } from "./history.js";
 
 /** A promise that was broken. */
 export interface Violation {
-  readonly rule: "lost" | "renumbered" | "doubled" | "redelivered" | "held twice" | "acknowledged late" | "lease ended early" | "out of order" | "cursor went back" | "cursor ran ahead";
+  readonly rule:
+    | "lost"
+    | "renumbered"
+    | "doubled"
+    | "redelivered"
+    | "held twice"
+    | "acknowledged late"
+    | "lease ended early"
+    | "out of order"
+    | "cursor went back"
+    | "cursor ran ahead";
   readonly what: string;
 }
 
@@ -83,15 +93,19 @@ export class Checker {
     const [other, earlier] = [this.#written.get(sequence), this.#sequences.get(id)];
     this.#written.set(sequence, id);
     this.#sequences.set(id, sequence);
-    if (other !== undefined && other !== id) return [{ rule: "renumbered", what: `sequence ${sequence} was given to ${other} and to ${id}` }];
-    if (earlier !== undefined && earlier !== sequence) return [{ rule: "doubled", what: `${id} was stored as ${earlier} and as ${sequence}` }];
+    if (other !== undefined && other !== id)
+      return [{ rule: "renumbered", what: `sequence ${sequence} was given to ${other} and to ${id}` }];
+    if (earlier !== undefined && earlier !== sequence)
+      return [{ rule: "doubled", what: `${id} was stored as ${earlier} and as ${sequence}` }];
     return [];
   }
 
   #observeClaim({ sequence, receipt, asked, answered, leaseMs }: EventOf<"claimed">): Violation[] {
     const violations: Violation[] = [];
-    if (this.#acknowledged.has(sequence)) violations.push({ rule: "redelivered", what: `${sequence} was handed out after its acknowledgement was confirmed` });
-    if (this.#isHeld(sequence, answered)) violations.push({ rule: "held twice", what: `${sequence} was handed out while its lease was live` });
+    if (this.#acknowledged.has(sequence))
+      violations.push({ rule: "redelivered", what: `${sequence} was handed out after its acknowledgement was confirmed` });
+    if (this.#isHeld(sequence, answered))
+      violations.push({ rule: "held twice", what: `${sequence} was handed out while its lease was live` });
     this.#holders.set(sequence, { receipt, until: asked + leaseMs - TOLERANCE_MS });
     return violations;
   }
@@ -111,15 +125,22 @@ export class Checker {
 
   #observeSettled({ action, asked, answered, leaseMs, done, refused }: EventOf<"settled">): Violation[] {
     const early = refused.filter((claim) => this.#isHolder(claim) && this.#isHeld(claim.sequence, answered));
-    const late = action === "acknowledge" ? done.filter(({ sequence, receipt }) => (this.#holders.get(sequence)?.receipt ?? receipt) !== receipt) : [];
+    const late =
+      action === "acknowledge" ? done.filter(({ sequence, receipt }) => (this.#holders.get(sequence)?.receipt ?? receipt) !== receipt) : [];
     for (const { sequence, receipt } of done) {
       if (action === "acknowledge") this.#acknowledged.add(sequence);
       if (action === "acknowledge") this.#holders.delete(sequence);
       if (action === "extend") this.#holders.set(sequence, { receipt, until: asked + leaseMs - TOLERANCE_MS });
     }
     return [
-      ...early.map(({ sequence }): Violation => ({ rule: "lease ended early", what: `${action} of ${sequence} was refused while its lease was live` })),
-      ...late.map(({ sequence }): Violation => ({ rule: "acknowledged late", what: `${sequence} was acknowledged under a claim after somebody else was handed it` })),
+      ...early.map(({ sequence }): Violation => ({
+        rule: "lease ended early",
+        what: `${action} of ${sequence} was refused while its lease was live`,
+      })),
+      ...late.map(({ sequence }): Violation => ({
+        rule: "acknowledged late",
+        what: `${sequence} was acknowledged under a claim after somebody else was handed it`,
+      })),
     ];
   }
 
@@ -130,7 +151,8 @@ export class Checker {
   #observeCommit(position: number): Violation[] {
     const violations: Violation[] = [];
     if (position < this.#cursor) violations.push({ rule: "cursor went back", what: `from ${this.#cursor} to ${position}` });
-    if (position > this.#delivered) violations.push({ rule: "cursor ran ahead", what: `to ${position}, but only ${this.#delivered} was delivered` });
+    if (position > this.#delivered)
+      violations.push({ rule: "cursor ran ahead", what: `to ${position}, but only ${this.#delivered} was delivered` });
     this.#cursor = Math.max(this.#cursor, position);
     return violations;
   }
@@ -146,16 +168,23 @@ export class Checker {
     for (const [sequence, id] of this.#written) {
       const found = messages.get(sequence);
       // Retention removes what was settled, and nothing else.
-      if (found === undefined && !this.#perhapsAcknowledged.has(sequence)) violations.push({ rule: "lost", what: `${id} (${sequence}) was acknowledged and is gone` });
+      if (found === undefined && !this.#perhapsAcknowledged.has(sequence))
+        violations.push({ rule: "lost", what: `${id} (${sequence}) was acknowledged and is gone` });
       if (found !== undefined && found !== id) violations.push({ rule: "renumbered", what: `${sequence} was ${id} and is now ${found}` });
     }
     const ids = [...messages.values()];
     if (new Set(ids).size < ids.length) violations.push({ rule: "doubled", what: "an id is there more than once" });
     if (cursor < this.#cursor) violations.push({ rule: "cursor went back", what: `${this.#cursor} was confirmed, ${cursor} is there` });
-    if (cursor > this.#delivered) violations.push({ rule: "cursor ran ahead", what: `${cursor} is there, only ${this.#delivered} was delivered` });
+    if (cursor > this.#delivered)
+      violations.push({ rule: "cursor ran ahead", what: `${cursor} is there, only ${this.#delivered} was delivered` });
     for (const sequence of claimable) {
-      if (this.#acknowledged.has(sequence)) violations.push({ rule: "redelivered", what: `${sequence} is handed out after the restart, and its acknowledgement was confirmed` });
-      if (this.#isHeld(sequence, at)) violations.push({ rule: "held twice", what: `${sequence} is handed out after the restart, and its lease is live` });
+      if (this.#acknowledged.has(sequence))
+        violations.push({
+          rule: "redelivered",
+          what: `${sequence} is handed out after the restart, and its acknowledgement was confirmed`,
+        });
+      if (this.#isHeld(sequence, at))
+        violations.push({ rule: "held twice", what: `${sequence} is handed out after the restart, and its lease is live` });
     }
     return violations;
   }

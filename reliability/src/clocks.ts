@@ -9,7 +9,9 @@ import { begunWrites, lookAt, startLoad, type LoadOptions, type RunningLoad } fr
 import { parseHistory } from "./history.js";
 import { optionsOf, report, skip } from "./program.js";
 
-const FAKETIME = ["/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1"].find((path) => existsSync(path));
+const FAKETIME = ["/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1"].find(
+  (path) => existsSync(path),
+);
 const SIZES_S = [1, 60, 3_600, 25 * 3_600, 30 * 86_400, 3_650 * 86_400];
 
 const { rounds, random } = optionsOf(12);
@@ -46,7 +48,9 @@ async function stopped(start: (options?: Partial<LoadOptions>) => RunningLoad): 
 async function stepped(start: (options?: Partial<LoadOptions>) => RunningLoad): Promise<RunningLoad> {
   // Already the start is under a wrong clock: the one before had another, and whoever looks afterwards has the right one.
   step();
-  const load = start({ env: { LD_PRELOAD: FAKETIME ?? "", FAKETIME_TIMESTAMP_FILE: stepFile, FAKETIME_NO_CACHE: "1", DONT_FAKE_MONOTONIC: "1" } });
+  const load = start({
+    env: { LD_PRELOAD: FAKETIME ?? "", FAKETIME_TIMESTAMP_FILE: stepFile, FAKETIME_NO_CACHE: "1", DONT_FAKE_MONOTONIC: "1" },
+  });
   for (let times = 0; times < 3; times++) {
     await wait(300);
     step();

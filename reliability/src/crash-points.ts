@@ -16,12 +16,28 @@ const scenario = fileURLToPath(new URL("scenario.js", import.meta.url));
 
 async function killAt(call: string, time: number): Promise<{ readonly violations: readonly Violation[]; readonly wasKilled: boolean }> {
   const folder = mkdtempSync(join(tmpdir(), "sssn-point-"));
-  const { stdout, signal, status } = spawnSync(STRACE, ["-f", "-qq", "-o", "/dev/null", "-e", `trace=${call}`, "-e", `inject=${call}:signal=KILL:when=${time}`, process.execPath, scenario, folder], {
-    encoding: "utf8",
-    // One thread for the disk: the calls come in the same order each time.
-    env: { ...process.env, UV_THREADPOOL_SIZE: "1" },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const { stdout, signal, status } = spawnSync(
+    STRACE,
+    [
+      "-f",
+      "-qq",
+      "-o",
+      "/dev/null",
+      "-e",
+      `trace=${call}`,
+      "-e",
+      `inject=${call}:signal=KILL:when=${time}`,
+      process.execPath,
+      scenario,
+      folder,
+    ],
+    {
+      encoding: "utf8",
+      // One thread for the disk: the calls come in the same order each time.
+      env: { ...process.env, UV_THREADPOOL_SIZE: "1" },
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   const violations = new Checker().judge(parseHistory(stdout), await lookAt(folder));
   if (violations.length === 0) rmSync(folder, { recursive: true, force: true });
   else console.error(`killed at ${call} number ${time}; the store is kept in ${folder}`);

@@ -27,8 +27,20 @@ export interface RunningLoad {
 }
 
 export function startLoad({ folder, run, durability = "flushed", begun = [], wrapper = [], env = {} }: LoadOptions): RunningLoad {
-  const program = [...wrapper, process.execPath, fileURLToPath(new URL("load.js", import.meta.url)), folder, String(run), durability, begun.join(",")];
-  const child = spawn(program[0] ?? "", program.slice(1), { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, ...env }, detached: wrapper.length > 0 });
+  const program = [
+    ...wrapper,
+    process.execPath,
+    fileURLToPath(new URL("load.js", import.meta.url)),
+    folder,
+    String(run),
+    durability,
+    begun.join(","),
+  ];
+  const child = spawn(program[0] ?? "", program.slice(1), {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...env },
+    detached: wrapper.length > 0,
+  });
   const chunks: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
   const ended = new Promise<{ output: string; signal: NodeJS.Signals | null; code: number | null }>((resolve, reject) => {
@@ -64,12 +76,20 @@ export async function lookAt(folder: string, logger: Logger = silentLogger): Pro
   try {
     const log = await store.open("load");
     const messages = new Map<number, string>();
-    for (let page = await log.read({ after: 0, limit: 1_000 }); page.messages.length > 0; page = await log.read({ after: page.position, limit: 1_000 })) {
+    for (
+      let page = await log.read({ after: 0, limit: 1_000 });
+      page.messages.length > 0;
+      page = await log.read({ after: page.position, limit: 1_000 })
+    ) {
       for (const { sequence, id } of page.messages) messages.set(sequence, id);
     }
     const { claims } = await log.claim({ group: "default", readerId: "checker", limit: 1_000, leaseMs: 60_000 });
     const at = monotonicMs();
-    await log.settle("default", "checker", claims.map(({ receipt }) => ({ receipt, action: "release", delayMs: 0 })));
+    await log.settle(
+      "default",
+      "checker",
+      claims.map(({ receipt }) => ({ receipt, action: "release", delayMs: 0 })),
+    );
     const cursor = (await log.cursor({ owner: "reader", name: "reader" })) ?? 0;
     return { messages, cursor, claimable: claims.map(({ message }) => message.sequence), at };
   } finally {
@@ -82,7 +102,8 @@ export function begunWrites(history: readonly HistoryEvent[], run: number): stri
   const next = new Map([1, 3, 5].map((writer) => [writer, 0]));
   for (const event of history) {
     const [ofRun, writer, count] = event.type === "written" ? event.id.split("-").map(Number) : [];
-    if (ofRun === run && writer !== undefined && count !== undefined && next.has(writer)) next.set(writer, Math.max(next.get(writer) ?? 0, count + 1));
+    if (ofRun === run && writer !== undefined && count !== undefined && next.has(writer))
+      next.set(writer, Math.max(next.get(writer) ?? 0, count + 1));
   }
   return [...next].map(([writer, count]) => `${run}-${writer}-${count}`);
 }

@@ -19,7 +19,11 @@ interface Fault {
   /** Why it can't be tried here. */
   readonly impossible?: string | undefined;
   /** Resolves with what was said before the disk was well again, once the load has gone on for a while. */
-  run(start: (options?: Partial<LoadOptions>) => RunningLoad, folder: string, random: Random): Promise<{ readonly load: RunningLoad; readonly before: string }>;
+  run(
+    start: (options?: Partial<LoadOptions>) => RunningLoad,
+    folder: string,
+    random: Random,
+  ): Promise<{ readonly load: RunningLoad; readonly before: string }>;
 }
 
 const isRoot = process.platform === "linux" && process.getuid?.() === 0;
@@ -31,7 +35,18 @@ function oneError(call: string, error: string, onLog: boolean): Fault {
     name: `${error} on ${call}`,
     impossible: hasStrace ? undefined : "strace is not installed",
     async run(start, folder, random) {
-      const wrapper = ["strace", "-f", "-qq", "-o", "/dev/null", ...(onLog ? nextLogs(folder) : []), "-e", `trace=${call}`, "-e", `inject=${call}:error=${error}:when=${5 + random.below(120)}`];
+      const wrapper = [
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        ...(onLog ? nextLogs(folder) : []),
+        "-e",
+        `trace=${call}`,
+        "-e",
+        `inject=${call}:error=${error}:when=${5 + random.below(120)}`,
+      ];
       const load = start({ wrapper });
       await wait(1_200);
       const before = load.said();
@@ -83,7 +98,15 @@ const noFiles: Fault = {
   },
 };
 
-const FAULTS: readonly Fault[] = [full, oneError("write", "EIO", true), oneError("write", "ENOSPC", true), oneError("fdatasync", "EIO", false), oneError("fdatasync", "ENOSPC", false), oneError("rename", "EIO", false), noFiles];
+const FAULTS: readonly Fault[] = [
+  full,
+  oneError("write", "EIO", true),
+  oneError("write", "ENOSPC", true),
+  oneError("fdatasync", "EIO", false),
+  oneError("fdatasync", "ENOSPC", false),
+  oneError("rename", "EIO", false),
+  noFiles,
+];
 
 /** Opening where nothing can be written is refused in words. */
 async function readOnly(base: string): Promise<Violation[]> {
@@ -92,7 +115,9 @@ async function readOnly(base: string): Promise<Violation[]> {
   mkdirSync(mountPoint);
   execFileSync("mount", ["-t", "tmpfs", "-o", "ro", "tmpfs", mountPoint]);
   try {
-    const error: unknown = await new LevelMessageStore({ folder: join(mountPoint, "store"), logger: silentLogger }).open("c").catch((thrown: unknown) => thrown);
+    const error: unknown = await new LevelMessageStore({ folder: join(mountPoint, "store"), logger: silentLogger })
+      .open("c")
+      .catch((thrown: unknown) => thrown);
     return isSSSNError(error, "store_unavailable") ? [] : [{ rule: "lost", what: `a read-only folder was met with ${String(error)}` }];
   } finally {
     execFileSync("umount", [mountPoint]);
@@ -121,7 +146,8 @@ try {
     for (const run of [1, 2, 3]) {
       const start = (options: Partial<LoadOptions> = {}): RunningLoad => startLoad({ folder, run, begun, ...options });
       const { load, before } = run === 2 ? await fault.run(start, folder, random) : await undisturbed(start());
-      if (run === 2 && load.said().length === before.length) violations.push({ rule: "lost", what: `${fault.name}: the store did not go on when the disk was well again` });
+      if (run === 2 && load.said().length === before.length)
+        violations.push({ rule: "lost", what: `${fault.name}: the store did not go on when the disk was well again` });
       load.kill();
       const history = parseHistory((await load.ended).output);
       if (run === 2) {

@@ -8,7 +8,13 @@ const store = new LevelMessageStore({ folder });
 const [jobs, mail] = [await store.open(JOBS), await store.open(MAIL, { addressed: true })];
 
 function draft(index: number, more: Partial<MessageDraft> = {}): MessageDraft {
-  return { timestamp: 1_700_000_000_000 + index, senderId: "fill", content: { index, text: `${(index * 7_919) % 65_521} and ${(index * 104_729) % 99_991}`.repeat(8) }, metadata: {}, ...more };
+  return {
+    timestamp: 1_700_000_000_000 + index,
+    senderId: "fill",
+    content: { index, text: `${(index * 7_919) % 65_521} and ${(index * 104_729) % 99_991}`.repeat(8) },
+    metadata: {},
+    ...more,
+  };
 }
 
 for (let index = 0; index < 300; index++) {
@@ -24,7 +30,15 @@ async function work(index: number): Promise<void> {
   await jobs.settle(
     "workers",
     "fill",
-    claims.slice(0, 4).map(({ receipt }, place): Settlement => (place === 3 && index % 30 === 0 ? { receipt, action: "dead-letter", reason: "for the sake of it" } : place === 2 ? { receipt, action: "release", delayMs: 0 } : { receipt, action: "acknowledge" })),
+    claims
+      .slice(0, 4)
+      .map(({ receipt }, place): Settlement =>
+        place === 3 && index % 30 === 0
+          ? { receipt, action: "dead-letter", reason: "for the sake of it" }
+          : place === 2
+            ? { receipt, action: "release", delayMs: 0 }
+            : { receipt, action: "acknowledge" },
+      ),
   );
 }
 

@@ -12,7 +12,15 @@ export type HistoryEvent =
   | { readonly type: "written"; readonly sequence: number; readonly id: string }
   | ({ readonly type: "claimed"; readonly asked: number; readonly answered: number; readonly leaseMs: number } & ClaimReference)
   | { readonly type: "settling"; readonly action: Action; readonly claims: readonly ClaimReference[] }
-  | { readonly type: "settled"; readonly action: Action; readonly asked: number; readonly answered: number; readonly leaseMs: number; readonly done: readonly ClaimReference[]; readonly refused: readonly ClaimReference[] }
+  | {
+      readonly type: "settled";
+      readonly action: Action;
+      readonly asked: number;
+      readonly answered: number;
+      readonly leaseMs: number;
+      readonly done: readonly ClaimReference[];
+      readonly refused: readonly ClaimReference[];
+    }
   | { readonly type: "refused"; readonly code: string }
   | { readonly type: "committed"; readonly position: number }
   | { readonly type: "read"; readonly sequences: readonly number[] };

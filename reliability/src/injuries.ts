@@ -45,7 +45,8 @@ async function injure(folder: string, random: Random): Promise<Injury> {
   return { file, what: `bit ${bit} of byte ${at} (of ${size}) flipped` };
 }
 
-type Verdict = { readonly outcome: "reported" | "unharmed" } | { readonly outcome: "silent" | "wrong error" | "hang"; readonly why: string };
+type Verdict =
+  { readonly outcome: "reported" | "unharmed" } | { readonly outcome: "silent" | "wrong error" | "hang"; readonly why: string };
 
 async function judge(folder: string, expected: string): Promise<Verdict> {
   const store = new LevelMessageStore({ folder, logger: silentLogger });
@@ -55,7 +56,8 @@ async function judge(folder: string, expected: string): Promise<Verdict> {
   });
   const looked = picture(store).then(
     (found): Verdict => (found === expected ? { outcome: "unharmed" } : { outcome: "silent", why: firstDifference(expected, found) }),
-    (error: unknown): Verdict => (isSSSNError(error, "store_corrupted") ? { outcome: "reported" } : { outcome: "wrong error", why: String(error) }),
+    (error: unknown): Verdict =>
+      isSSSNError(error, "store_corrupted") ? { outcome: "reported" } : { outcome: "wrong error", why: String(error) },
   );
   const verdict = await Promise.race([looked, hang]);
   clearTimeout(timer);

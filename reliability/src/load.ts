@@ -44,7 +44,12 @@ async function append(draft: MessageDraft): Promise<void> {
 async function write(writer: number): Promise<void> {
   let count = 0;
   await persist(async () => {
-    const draft: MessageDraft = { timestamp: 1, senderId: `writer-${writer}`, content: { writer, count, filling: "x".repeat(count % 97) }, metadata: {} };
+    const draft: MessageDraft = {
+      timestamp: 1,
+      senderId: `writer-${writer}`,
+      content: { writer, count, filling: "x".repeat(count % 97) },
+      metadata: {},
+    };
     // Half of the writers give their own ids, and repeat what they were not told of; the others leave ids to the log.
     await append(writer % 2 === 0 ? draft : { ...draft, id: `${run}-${writer}-${count}` });
     count++;
@@ -55,7 +60,13 @@ async function write(writer: number): Promise<void> {
 async function repeat(): Promise<void> {
   for (const id of begun.split(",").filter((text) => text !== "")) {
     const [, writer, count] = id.split("-").map(Number) as [number, number, number];
-    await append({ timestamp: 1, senderId: `writer-${writer}`, content: { writer, count, filling: "x".repeat(count % 97) }, metadata: {}, id });
+    await append({
+      timestamp: 1,
+      senderId: `writer-${writer}`,
+      content: { writer, count, filling: "x".repeat(count % 97) },
+      metadata: {},
+      id,
+    });
   }
 }
 
@@ -66,10 +77,24 @@ async function settle(readerId: string, action: Action, claims: readonly Claimed
   const results = await log.settle(
     "default",
     readerId,
-    references.map(({ receipt }) => (action === "release" ? { receipt, action, delayMs: Math.random() < 0.5 ? 0 : 10 } : action === "extend" ? { receipt, action, leaseMs } : { receipt, action })),
+    references.map(({ receipt }) =>
+      action === "release"
+        ? { receipt, action, delayMs: Math.random() < 0.5 ? 0 : 10 }
+        : action === "extend"
+          ? { receipt, action, leaseMs }
+          : { receipt, action },
+    ),
   );
   const done = references.filter((_, index) => ["acknowledged", "released", "extended"].includes(results[index]?.status ?? ""));
-  say({ type: "settled", action, asked, answered: monotonicMs(), leaseMs, done, refused: references.filter((reference) => !done.includes(reference)) });
+  say({
+    type: "settled",
+    action,
+    asked,
+    answered: monotonicMs(),
+    leaseMs,
+    done,
+    refused: references.filter((reference) => !done.includes(reference)),
+  });
 }
 
 async function work(worker: number): Promise<void> {
@@ -78,7 +103,8 @@ async function work(worker: number): Promise<void> {
     const leaseMs = Math.random() < 0.2 ? SHORT_LEASE_MS : LONG_LEASE_MS;
     const asked = monotonicMs();
     const { claims } = await log.claim({ group: "default", readerId, limit: 1 + Math.floor(Math.random() * 5), leaseMs });
-    for (const { message, receipt } of claims) say({ type: "claimed", sequence: message.sequence, receipt, asked, answered: monotonicMs(), leaseMs });
+    for (const { message, receipt } of claims)
+      say({ type: "claimed", sequence: message.sequence, receipt, asked, answered: monotonicMs(), leaseMs });
     if (claims.length === 0) return pause();
     const fate = Math.random();
     // Some claims are simply kept, as by a worker that hangs.
@@ -110,7 +136,7 @@ async function retain(): Promise<void> {
 
 /** Keeps the event loop busy for longer than the short leases, again and again. */
 async function block(ms: number): Promise<void> {
-  for (; ms > 0; await pause(100)) for (const until = monotonicMs() + ms; monotonicMs() < until; );
+  for (; ms > 0; await pause(100)) for (const until = monotonicMs() + ms; monotonicMs() < until;);
 }
 
 /** Takes all file descriptors there are, and gives them back a while later. */

@@ -16,7 +16,9 @@ export const RECIPIENTS = ["ann", "bob"];
  */
 export async function fillTemplate(folder: string, killed: boolean): Promise<void> {
   for (const run of [1, 2, 3]) {
-    const child = spawn(process.execPath, [fileURLToPath(new URL("fill.js", import.meta.url)), folder, String(run)], { stdio: ["pipe", "pipe", "inherit"] });
+    const child = spawn(process.execPath, [fileURLToPath(new URL("fill.js", import.meta.url)), folder, String(run)], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
     await once(child.stdout, "data");
     if (killed && run === 3) child.kill("SIGKILL");
     else child.stdin.end();
@@ -29,12 +31,20 @@ export async function picture(store: LevelMessageStore): Promise<string> {
   const [jobs, mail] = [await store.open(JOBS), await store.open(MAIL, { addressed: true })];
   const lines = [...(await allMessages(jobs)), ...(await allMessages(mail))];
   for (const audience of RECIPIENTS) lines.push(...(await allMessages(mail, audience)));
-  for (let reader = 0; reader < 20; reader++) lines.push(`cursor ${reader}: ${await jobs.cursor({ owner: `reader-${reader}`, name: "main" })}`);
-  for (let index = 0; index < 300; index += 7) lines.push(`id ${index}: ${(await jobs.get(`job-1-${index}`))?.sequence} ${(await jobs.get(`job-3-${index}`))?.sequence}`);
+  for (let reader = 0; reader < 20; reader++)
+    lines.push(`cursor ${reader}: ${await jobs.cursor({ owner: `reader-${reader}`, name: "main" })}`);
+  for (let index = 0; index < 300; index += 7)
+    lines.push(`id ${index}: ${(await jobs.get(`job-1-${index}`))?.sequence} ${(await jobs.get(`job-3-${index}`))?.sequence}`);
   for (const log of [jobs, mail]) {
     const { groups, cursors, ...figures } = await log.stats();
     // Ages go on while one looks.
-    lines.push(JSON.stringify([figures, groups.map(({ oldestUnfinishedMs: _age, ...group }) => group), cursors.map(({ lagMs: _lag, ...cursor }) => cursor)]));
+    lines.push(
+      JSON.stringify([
+        figures,
+        groups.map(({ oldestUnfinishedMs: _age, ...group }) => group),
+        cursors.map(({ lagMs: _lag, ...cursor }) => cursor),
+      ]),
+    );
   }
   const dead = await jobs.dead("workers", 1_000);
   lines.push(`dead: ${dead.map(({ message }) => message.sequence).join(" ")}`);
@@ -45,10 +55,13 @@ export async function picture(store: LevelMessageStore): Promise<string> {
 
 async function allMessages(log: ChannelLog, audience?: string): Promise<string[]> {
   const lines: string[] = [];
-  for (let after = 0; ; ) {
+  for (let after = 0; ;) {
     const { messages, position, skipped } = await log.read({ after, limit: 500, ...(audience === undefined ? {} : { audience }) });
     if (messages.length === 0) return lines;
-    lines.push(...messages.map(({ sequence, id, content }) => `${log.channelId} ${audience ?? ""} ${sequence} ${id} ${JSON.stringify(content)}`), `skipped ${skipped}`);
+    lines.push(
+      ...messages.map(({ sequence, id, content }) => `${log.channelId} ${audience ?? ""} ${sequence} ${id} ${JSON.stringify(content)}`),
+      `skipped ${skipped}`,
+    );
     after = position;
   }
 }

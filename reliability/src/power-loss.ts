@@ -82,7 +82,9 @@ else {
       if (durability === "process") {
         const gone = checker.forgive(aftermath);
         const last = Math.max(0, ...aftermath.messages.keys());
-        violations = gone.filter((sequence) => sequence <= last).map((sequence) => ({ rule: "lost", what: `${sequence} is gone, but ${last} is there: a hole` }));
+        violations = gone
+          .filter((sequence) => sequence <= last)
+          .map((sequence) => ({ rule: "lost", what: `${sequence} is gone, but ${last} is there: a hole` }));
         lost += gone.length;
         refusals += Number(refused);
         roundsWithLoss += Number(gone.length > 0);
@@ -96,7 +98,9 @@ else {
   }
   if (durability === "flushed" || violations.length > 0) report(violations, folder);
   else {
-    console.log(`durability process: ${lost} acknowledged writes lost in ${roundsWithLoss} of ${rounds} power cuts, as documented; ${refusals} times the store refused to open until the loss was accepted`);
+    console.log(
+      `durability process: ${lost} acknowledged writes lost in ${roundsWithLoss} of ${rounds} power cuts, as documented; ${refusals} times the store refused to open until the loss was accepted`,
+    );
     if (lost === 0) {
       console.error("Nothing was lost although nothing was flushed: this test would not notice a missing flush.");
       process.exitCode = 1;

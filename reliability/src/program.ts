@@ -5,10 +5,17 @@ import { Random } from "./random.js";
 const MOST_SHOWN = 20;
 
 /** The options that every program of this folder takes. */
-export function optionsOf(defaultRounds: number, flags: readonly string[] = []): { readonly rounds: number; readonly random: Random; readonly seed: number; readonly flag: (name: string) => string | undefined } {
+export function optionsOf(
+  defaultRounds: number,
+  flags: readonly string[] = [],
+): { readonly rounds: number; readonly random: Random; readonly seed: number; readonly flag: (name: string) => string | undefined } {
   const { values } = parseArgs({
     args: process.argv.slice(2).filter((word) => word !== "--"),
-    options: { rounds: { type: "string", default: String(defaultRounds) }, seed: { type: "string", default: String(Date.now() % 1_000_000) }, ...Object.fromEntries(flags.map((name) => [name, { type: "string" as const }])) },
+    options: {
+      rounds: { type: "string", default: String(defaultRounds) },
+      seed: { type: "string", default: String(Date.now() % 1_000_000) },
+      ...Object.fromEntries(flags.map((name) => [name, { type: "string" as const }])),
+    },
   });
   const given: Readonly<Record<string, unknown>> = values;
   const [rounds, seed] = [Number(values.rounds), Number(values.seed)];

@@ -12,14 +12,23 @@ function say(event: HistoryEvent): void {
 }
 
 async function write(log: ChannelLog, count: number, id?: string): Promise<void> {
-  const receipts = await log.append(Array.from({ length: count }, (_, index) => ({ timestamp: 1, senderId: "w", content: { count, filling: "x".repeat(3_000) }, metadata: {}, ...(id === undefined ? {} : { id: `${id}-${index}` }) })));
+  const receipts = await log.append(
+    Array.from({ length: count }, (_, index) => ({
+      timestamp: 1,
+      senderId: "w",
+      content: { count, filling: "x".repeat(3_000) },
+      metadata: {},
+      ...(id === undefined ? {} : { id: `${id}-${index}` }),
+    })),
+  );
   for (const receipt of receipts) say({ type: "written", sequence: receipt.sequence, id: receipt.id });
 }
 
 async function claim(log: ChannelLog, limit: number): Promise<readonly ClaimedMessage[]> {
   const asked = monotonicMs();
   const { claims } = await log.claim({ group: "default", readerId: "worker", limit, leaseMs: LEASE_MS });
-  for (const { message, receipt } of claims) say({ type: "claimed", sequence: message.sequence, receipt, asked, answered: monotonicMs(), leaseMs: LEASE_MS });
+  for (const { message, receipt } of claims)
+    say({ type: "claimed", sequence: message.sequence, receipt, asked, answered: monotonicMs(), leaseMs: LEASE_MS });
   return claims;
 }
 
@@ -27,7 +36,17 @@ async function settle(log: ChannelLog, action: Action, claims: readonly ClaimedM
   const references = claims.map(({ receipt, message }) => ({ sequence: message.sequence, receipt }));
   say({ type: "settling", action, claims: references });
   const asked = monotonicMs();
-  await log.settle("default", "worker", references.map(({ receipt }) => (action === "release" ? { receipt, action, delayMs: 0 } : action === "extend" ? { receipt, action, leaseMs: LEASE_MS } : { receipt, action })));
+  await log.settle(
+    "default",
+    "worker",
+    references.map(({ receipt }) =>
+      action === "release"
+        ? { receipt, action, delayMs: 0 }
+        : action === "extend"
+          ? { receipt, action, leaseMs: LEASE_MS }
+          : { receipt, action },
+    ),
+  );
   say({ type: "settled", action, asked, answered: monotonicMs(), leaseMs: LEASE_MS, done: references, refused: [] });
 }
 

@@ -14,7 +14,10 @@ const SAMPLE_MS = 10_000;
 /** What the first five minutes allocate is the size of the thing, not a leak. */
 const WARM_UP_SAMPLES = 30;
 
-const { values } = parseArgs({ args: process.argv.slice(2).filter((word) => word !== "--"), options: { minutes: { type: "string", default: "20" }, rate: { type: "string", default: "1000" } } });
+const { values } = parseArgs({
+  args: process.argv.slice(2).filter((word) => word !== "--"),
+  options: { minutes: { type: "string", default: "20" }, rate: { type: "string", default: "1000" } },
+});
 const [minutes, rate] = [Number(values.minutes), Number(values.rate)];
 if (!(minutes > 0) || !(rate > 0)) throw new Error("--minutes and --rate take numbers above 0.");
 
@@ -37,10 +40,17 @@ const writeMs: number[] = [];
 const lag = monitorEventLoopDelay({ resolution: 10 });
 lag.enable();
 const subscriptions = await Promise.all([1, 2, 3].map((index) => readings.subscribe(`subscriber-${index}`, () => delivered++)));
-const workers = [1, 2].map((index) => work(jobs, `worker-${index}`, ({ content }) => {
-  if (content.number % 1_000 === 0) throw new Error("every five hundredth job fails");
-  done++;
-}, { concurrency: 4, backoff: { initialMs: 50, maxMs: 50 }, logger: silentLogger }));
+const workers = [1, 2].map((index) =>
+  work(
+    jobs,
+    `worker-${index}`,
+    ({ content }) => {
+      if (content.number % 1_000 === 0) throw new Error("every five hundredth job fails");
+      done++;
+    },
+    { concurrency: 4, backoff: { initialMs: 50, maxMs: 50 }, logger: silentLogger },
+  ),
+);
 
 async function timed(write: Promise<unknown>): Promise<void> {
   const begun = performance.now();
@@ -65,14 +75,22 @@ async function follow(): Promise<void> {
 }
 
 function sizeOf(path: string): number {
-  return readdirSync(path, { withFileTypes: true, recursive: true }).reduce((sum, entry) => sum + (entry.isFile() ? (statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0) : 0), 0);
+  return readdirSync(path, { withFileTypes: true, recursive: true }).reduce(
+    (sum, entry) => sum + (entry.isFile() ? (statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0) : 0),
+    0,
+  );
 }
 
 function sample(): Sample {
   // With --expose-gc what is measured is what is kept, not what waits to be collected.
   globalThis.gc?.();
   const { rss, heapUsed } = process.memoryUsage();
-  return { residentMb: Math.round(rss / 1024 ** 2), heapMb: Math.round(heapUsed / 1024 ** 2), openFiles: readdirSync("/proc/self/fd").length, diskMb: Math.round(sizeOf(folder) / 1024 ** 2) };
+  return {
+    residentMb: Math.round(rss / 1024 ** 2),
+    heapMb: Math.round(heapUsed / 1024 ** 2),
+    openFiles: readdirSync("/proc/self/fd").length,
+    diskMb: Math.round(sizeOf(folder) / 1024 ** 2),
+  };
 }
 
 let stopped = false;
@@ -84,7 +102,8 @@ await new Promise<void>((resolve) => {
   const sampling = setInterval(() => {
     samples.push(sample());
     const minute = (performance.now() - begun) / 60_000;
-    if (samples.length % 6 === 0) console.log(`${minute.toFixed(0)} min: ${JSON.stringify({ ...samples.at(-1), written, done, delivered, readByCursor })}`);
+    if (samples.length % 6 === 0)
+      console.log(`${minute.toFixed(0)} min: ${JSON.stringify({ ...samples.at(-1), written, done, delivered, readByCursor })}`);
     if (minute < minutes) return;
     clearInterval(sampling);
     resolve();
@@ -103,13 +122,20 @@ await rm(folder, { recursive: true, force: true });
 function slope(figure: keyof Sample): number {
   const after = samples.slice(WARM_UP_SAMPLES);
   const [meanX, meanY] = [(after.length - 1) / 2, after.reduce((sum, one) => sum + one[figure], 0) / after.length];
-  const [above, below] = after.reduce(([top, bottom], one, x) => [top + (x - meanX) * (one[figure] - meanY), bottom + (x - meanX) ** 2], [0, 0]);
+  const [above, below] = after.reduce(
+    ([top, bottom], one, x) => [top + (x - meanX) * (one[figure] - meanY), bottom + (x - meanX) ** 2],
+    [0, 0],
+  );
   return below === 0 ? 0 : (above / below) * (600_000 / SAMPLE_MS);
 }
 
 writeMs.sort((left, right) => left - right);
-console.log(`${written} written in ${minutes} min, ${done} jobs done, ${delivered} deliveries to subscribers, ${readByCursor} read with a cursor`);
-console.log(`write: p50 ${writeMs[writeMs.length >> 1]?.toFixed(2)} ms, p99 ${writeMs[Math.floor(writeMs.length * 0.99)]?.toFixed(2)} ms; event loop lag: p99 ${(lag.percentile(99) / 1e6).toFixed(1)} ms, most ${(lag.max / 1e6).toFixed(1)} ms`);
+console.log(
+  `${written} written in ${minutes} min, ${done} jobs done, ${delivered} deliveries to subscribers, ${readByCursor} read with a cursor`,
+);
+console.log(
+  `write: p50 ${writeMs[writeMs.length >> 1]?.toFixed(2)} ms, p99 ${writeMs[Math.floor(writeMs.length * 0.99)]?.toFixed(2)} ms; event loop lag: p99 ${(lag.percentile(99) / 1e6).toFixed(1)} ms, most ${(lag.max / 1e6).toFixed(1)} ms`,
+);
 for (const figure of ["residentMb", "heapMb", "openFiles", "diskMb"] as const) {
   const values = samples.slice(WARM_UP_SAMPLES).map((one) => one[figure]);
   console.log(`${figure}: ${Math.min(...values)} to ${Math.max(...values)}, grows by ${slope(figure).toFixed(2)} in ten minutes`);

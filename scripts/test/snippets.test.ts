@@ -10,7 +10,13 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { filesBelow } from "../workspace.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const pages = [join(root, "README.md"), join(root, "CONTRIBUTING.md"), ...filesBelow(join(root, "docs"), [".md"]), ...filesBelow(join(root, "packages"), ["README.md"]), ...filesBelow(join(root, "apps"), ["README.md"])];
+const pages = [
+  join(root, "README.md"),
+  join(root, "CONTRIBUTING.md"),
+  ...filesBelow(join(root, "docs"), [".md"]),
+  ...filesBelow(join(root, "packages"), ["README.md"]),
+  ...filesBelow(join(root, "apps"), ["README.md"]),
+];
 const sources = filesBelow(join(root, "packages"), [".ts"]).filter((file) => file.includes("/src/"));
 
 function blocksOf(file: string): string[] {
@@ -30,7 +36,9 @@ async function run(block: string): Promise<void> {
   await promisify(execFile)(process.execPath, ["snippet.mjs"], { cwd: folder, timeout: 30_000 });
 }
 
-const snippets = [...pages, ...sources].flatMap((file) => blocksOf(file).map((block, index) => ({ where: `${relative(root, file)} #${index + 1}`, block, file })));
+const snippets = [...pages, ...sources].flatMap((file) =>
+  blocksOf(file).map((block, index) => ({ where: `${relative(root, file)} #${index + 1}`, block, file })),
+);
 
 describe("documentation [W33]", () => {
   it.each(snippets)("$where runs", async ({ block }) => {
@@ -38,7 +46,9 @@ describe("documentation [W33]", () => {
   });
 
   it("has runnable code on every page of concepts and guides, and in every package's README", () => {
-    const without = pages.filter((file) => /concepts|guides\/(swap|write)|packages\/[^/]+\/README/.test(file) && blocksOf(file).length === 0);
+    const without = pages.filter(
+      (file) => /concepts|guides\/(swap|write)|packages\/[^/]+\/README/.test(file) && blocksOf(file).length === 0,
+    );
     expect(without.map((file) => relative(root, file))).toEqual([]);
   });
 });

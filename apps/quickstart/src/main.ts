@@ -25,4 +25,6 @@ class House extends BaseSystem {
   }
 }
 
-await runAsProgram(() => new House({ id: "house" }).launch(), { onClosed: () => console.log("Stopped. Start it again: it goes on where it was.") });
+await runAsProgram(() => new House({ id: "house" }).launch(), {
+  onClosed: () => console.log("Stopped. Start it again: it goes on where it was."),
+});

@@ -1,7 +1,16 @@
 // A second process: finds the station's channels through discovery, connects with its own token, and follows or works.
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { BaseSystem, Directory, HttpChannel, runAsProgram, type ChannelMessage, type JobContext, type SystemOptions, type Worker } from "sssn";
+import {
+  BaseSystem,
+  Directory,
+  HttpChannel,
+  runAsProgram,
+  type ChannelMessage,
+  type JobContext,
+  type SystemOptions,
+  type Worker,
+} from "sssn";
 import type { Incident, Notice } from "./incidents.js";
 import type { Reading } from "./machine/reading.js";
 
@@ -28,7 +37,9 @@ class Follower extends BaseSystem {
   override async setup(): Promise<void> {
     const { url, token, work } = this.#options;
     const discovery = new HttpChannel({ url, id: "discovery", token });
-    const directory = new Directory(discovery, this.id, { connect: ({ transport, url: found }) => (transport === "http" ? new HttpChannel({ url: found, token }) : undefined) });
+    const directory = new Directory(discovery, this.id, {
+      connect: ({ transport, url: found }) => (transport === "http" ? new HttpChannel({ url: found, token }) : undefined),
+    });
     console.log(`The station at ${url} offers: ${(await directory.findChannels()).map(({ id, kind }) => `${id} (${kind})`).join(", ")}`);
     if (work) {
       await this.client.connectFrom(directory, "incidents");
@@ -36,12 +47,15 @@ class Follower extends BaseSystem {
       return;
     }
     for (const id of ["readings", "notices"]) await this.client.connectFrom(directory, id);
-    await this.client.subscribe<Reading>("readings", ({ sequence, content }) => console.log(`#${sequence} cpu ${(content.cpuShare * 100).toFixed(1)} %  memory ${(content.memoryShare * 100).toFixed(1)} %`));
+    await this.client.subscribe<Reading>("readings", ({ sequence, content }) =>
+      console.log(`#${sequence} cpu ${(content.cpuShare * 100).toFixed(1)} %  memory ${(content.memoryShare * 100).toFixed(1)} %`),
+    );
     await this.client.subscribe<Notice>("notices", ({ content }) => console.log(`  mail for ${this.id}: ${content.text}`));
   }
 
   override step(): void {
-    if (this.#options.work) this.#worker ??= this.client.work<Incident>("incidents", (message, context) => this.#look(message, context), { leaseMs: 3_000 });
+    if (this.#options.work)
+      this.#worker ??= this.client.work<Incident>("incidents", (message, context) => this.#look(message, context), { leaseMs: 3_000 });
   }
 
   override onShutdown({ timeoutMs }: { timeoutMs: number }): unknown {
@@ -57,12 +71,23 @@ class Follower extends BaseSystem {
         reject(signal.reason as Error);
       });
     });
-    await this.client.write("reports", { ...content, incidentId: id, attempt: deliveries, processes: [], cpuBefore: [] }, { id: `report-${id}-${deliveries}`, correlationId: id });
+    await this.client.write(
+      "reports",
+      { ...content, incidentId: id, attempt: deliveries, processes: [], cpuBefore: [] },
+      { id: `report-${id}-${deliveries}`, correlationId: id },
+    );
     console.log(`done with ${id}`);
   }
 }
 
-const { values } = parseArgs({ options: { url: { type: "string" }, "token-file": { type: "string" }, work: { type: "boolean", default: false }, busy: { type: "string", default: "1" } } });
+const { values } = parseArgs({
+  options: {
+    url: { type: "string" },
+    "token-file": { type: "string" },
+    work: { type: "boolean", default: false },
+    busy: { type: "string", default: "1" },
+  },
+});
 const { url, "token-file": tokenFile } = values;
 if (url === undefined || tokenFile === undefined) {
   console.error(USAGE);
@@ -70,6 +95,12 @@ if (url === undefined || tokenFile === undefined) {
 } else {
   await runAsProgram(async () => {
     const token = (await readFile(tokenFile, "utf8")).trim();
-    return new Follower({ id: values.work ? "remote-responder" : "operator", url, token, work: values.work, busyMs: Number(values.busy) * 1_000 }).launch();
+    return new Follower({
+      id: values.work ? "remote-responder" : "operator",
+      url,
+      token,
+      work: values.work,
+      busyMs: Number(values.busy) * 1_000,
+    }).launch();
   });
 }

@@ -1,6 +1,14 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { HttpTransport, JWTChannelSecurity, LevelMessageStore, OpenSecurity, runAsProgram, type ChannelMessage, type RunningSystem } from "sssn";
+import {
+  HttpTransport,
+  JWTChannelSecurity,
+  LevelMessageStore,
+  OpenSecurity,
+  runAsProgram,
+  type ChannelMessage,
+  type RunningSystem,
+} from "sssn";
 import { Machine } from "./machine/machine.js";
 import type { Report } from "./incidents.js";
 import type { Reading } from "./machine/reading.js";
@@ -14,10 +22,22 @@ async function start(settings: Settings): Promise<RunningSystem> {
   const machine = await Machine.open();
   if (machine.source === "os") console.log("This platform has no /proc: CPU and memory come from Node, disk and network rates stay at 0.");
   const store = new LevelMessageStore({ folder: settings.folder });
-  const security = settings.local ? new OpenSecurity() : new JWTChannelSecurity({ secret: await stationSecret(settings.folder), issuer: "station" });
+  const security = settings.local
+    ? new OpenSecurity()
+    : new JWTChannelSecurity({ secret: await stationSecret(settings.folder), issuer: "station" });
   const before = await whatIsThere(store);
-  const station = new Station({ id: "station", store, security, machine, operator: OPERATOR, limits: settings.limits, respond: settings.respond });
-  const running = settings.local ? await station.launch() : await station.publish({ transport: new HttpTransport({ port: settings.port }) });
+  const station = new Station({
+    id: "station",
+    store,
+    security,
+    machine,
+    operator: OPERATOR,
+    limits: settings.limits,
+    respond: settings.respond,
+  });
+  const running = settings.local
+    ? await station.launch()
+    : await station.publish({ transport: new HttpTransport({ port: settings.port }) });
   await introduce(settings, before, running, security);
   await show(station, before);
   return running;
@@ -36,15 +56,34 @@ async function whatIsThere(store: LevelMessageStore): Promise<Standing> {
 }
 
 /** Says what was found, where the station is, and what to try. */
-async function introduce(settings: Settings, before: Standing, running: RunningSystem, security: JWTChannelSecurity | OpenSecurity): Promise<void> {
-  console.log(before.readings === 0 ? `A new station, keeping its data in ${settings.folder}.` : `Going on where it stopped: ${before.kept} readings in ${settings.folder}, the last one is #${before.readings}.`);
+async function introduce(
+  settings: Settings,
+  before: Standing,
+  running: RunningSystem,
+  security: JWTChannelSecurity | OpenSecurity,
+): Promise<void> {
+  console.log(
+    before.readings === 0
+      ? `A new station, keeping its data in ${settings.folder}.`
+      : `Going on where it stopped: ${before.kept} readings in ${settings.folder}, the last one is #${before.readings}.`,
+  );
   const [url] = running.addresses;
   if (url === undefined) {
     console.log("Running in this process only. Stop with Ctrl-C.\n");
     return;
   }
-  const token = await security.generateToken({ systemId: OPERATOR, role: "read", channels: ["readings", "reports", "notices", "incidents", "discovery"], expiresInSeconds: ONE_DAY_SECONDS });
-  const worker = await security.generateToken({ systemId: "remote-responder", role: "write", channels: "*", expiresInSeconds: ONE_DAY_SECONDS });
+  const token = await security.generateToken({
+    systemId: OPERATOR,
+    role: "read",
+    channels: ["readings", "reports", "notices", "incidents", "discovery"],
+    expiresInSeconds: ONE_DAY_SECONDS,
+  });
+  const worker = await security.generateToken({
+    systemId: "remote-responder",
+    role: "write",
+    channels: "*",
+    expiresInSeconds: ONE_DAY_SECONDS,
+  });
   const [readToken, writeToken] = [join(settings.folder, "operator.token"), join(settings.folder, "worker.token")];
   await writeFile(readToken, token, { mode: 0o600 });
   await writeFile(writeToken, worker, { mode: 0o600 });
@@ -58,15 +97,26 @@ async function introduce(settings: Settings, before: Standing, running: RunningS
 
 /** Shows what flows, live. */
 async function show(station: Station, before: Standing): Promise<void> {
-  await station.client.subscribe<Reading>("readings", ({ sequence, content }: ChannelMessage<Reading>) => console.log(line(sequence, content)), { from: { after: before.readings } });
-  await station.client.subscribe<Report>("reports", ({ content }) => {
-    const top = content.processes.map(({ name, pid, memory }) => `${name}(${pid}) ${megabytes(memory)}`).join(", ");
-    console.log(`  ! ${content.rule} at ${percent(content.value)} in reading #${content.readingSequence}. Most memory: ${top || "not known on this platform"}`);
-  }, { from: { after: before.reports } });
+  await station.client.subscribe<Reading>(
+    "readings",
+    ({ sequence, content }: ChannelMessage<Reading>) => console.log(line(sequence, content)),
+    { from: { after: before.readings } },
+  );
+  await station.client.subscribe<Report>(
+    "reports",
+    ({ content }) => {
+      const top = content.processes.map(({ name, pid, memory }) => `${name}(${pid}) ${megabytes(memory)}`).join(", ");
+      console.log(
+        `  ! ${content.rule} at ${percent(content.value)} in reading #${content.readingSequence}. Most memory: ${top || "not known on this platform"}`,
+      );
+    },
+    { from: { after: before.reports } },
+  );
 }
 
 function line(sequence: number, reading: Reading): string {
-  const { cpuShare, memoryShare, memoryUsed, diskShare, diskReadRate, diskWriteRate, networkReceiveRate, networkSendRate, loadAverage } = reading;
+  const { cpuShare, memoryShare, memoryUsed, diskShare, diskReadRate, diskWriteRate, networkReceiveRate, networkSendRate, loadAverage } =
+    reading;
   return [
     `#${sequence}`,
     `cpu ${percent(cpuShare)} (load ${loadAverage.toFixed(2)})`,
@@ -97,9 +147,11 @@ if (settings) {
     },
     {
       onSignal: () => console.log("\nDraining ..."),
-      onClosed: ({ clean, durationMs }) => console.log(`${clean ? "Stopped cleanly" : "Stopped, but not everything was finished"} after ${Math.round(durationMs)} ms. Started again, it goes on from here.`),
+      onClosed: ({ clean, durationMs }) =>
+        console.log(
+          `${clean ? "Stopped cleanly" : "Stopped, but not everything was finished"} after ${Math.round(durationMs)} ms. Started again, it goes on from here.`,
+        ),
       onStartError: (error) => console.error(`The station can't start: ${error.message}`),
     },
   );
 }
-

@@ -42,7 +42,11 @@ export function readSettings(argv: readonly string[]): Settings {
     local: values.local,
     respond: !values["no-responder"],
     forMs: values.for === undefined ? undefined : numberOf("--for", values.for, 1, 1_000_000) * 1_000,
-    limits: { cpu: numberOf("--cpu", values.cpu, 0, 1), memory: numberOf("--memory", values.memory, 0, 1), disk: numberOf("--disk", values.disk, 0, 1) },
+    limits: {
+      cpu: numberOf("--cpu", values.cpu, 0, 1),
+      memory: numberOf("--memory", values.memory, 0, 1),
+      disk: numberOf("--disk", values.disk, 0, 1),
+    },
   };
 }
 

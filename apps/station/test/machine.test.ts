@@ -8,7 +8,8 @@ function expectPlausible(reading: Reading): void {
     expect(share).toBeLessThanOrEqual(1);
   }
   expect(reading.memoryUsed).toBeGreaterThan(1_000_000);
-  for (const rate of [reading.diskReadRate, reading.diskWriteRate, reading.networkReceiveRate, reading.networkSendRate]) expect(rate).toBeGreaterThanOrEqual(0);
+  for (const rate of [reading.diskReadRate, reading.diskWriteRate, reading.networkReceiveRate, reading.networkSendRate])
+    expect(rate).toBeGreaterThanOrEqual(0);
 }
 
 it("the machine is read without /proc as well, from what every platform offers", async () => {

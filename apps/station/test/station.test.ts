@@ -40,7 +40,12 @@ async function folder(): Promise<string> {
   return path;
 }
 
-async function token(path: string, role: "read" | "admin", channels: readonly string[] | "*" = "*", expiresInSeconds = 600): Promise<string> {
+async function token(
+  path: string,
+  role: "read" | "admin",
+  channels: readonly string[] | "*" = "*",
+  expiresInSeconds = 600,
+): Promise<string> {
   const secret = (await readFile(join(path, "secret"), "utf8")).trim();
   return new JWTChannelSecurity({ secret, issuer: "station" }).generateToken({ systemId: "tester", role, channels, expiresInSeconds });
 }
@@ -97,15 +102,23 @@ it("a second process finds the station through discovery, and follows it with it
 it("nobody gets in without a token, with an expired one, or with one for another channel", async () => {
   const path = await folder();
   const host = await station(path);
-  const status = async (bearer?: string): Promise<number> => (await fetch(`${host.url}/channels/readings`, { headers: bearer === undefined ? {} : { authorization: `Bearer ${bearer}` } })).status;
+  const status = async (bearer?: string): Promise<number> =>
+    (await fetch(`${host.url}/channels/readings`, { headers: bearer === undefined ? {} : { authorization: `Bearer ${bearer}` } })).status;
   const brief = await token(path, "read", "*", 1);
-  expect([await status(), await status(await token(path, "read", ["reports"])), await status(await token(path, "read", ["readings"]))]).toEqual([401, 403, 200]);
+  expect([
+    await status(),
+    await status(await token(path, "read", ["reports"])),
+    await status(await token(path, "read", ["readings"])),
+  ]).toEqual([401, 403, 200]);
   await expect.poll(() => status(brief), ENOUGH).toBe(401);
 });
 
 it("a wrong option, and a folder in use, are said plainly", async () => {
   const wrong = run("main", ["--port", "many"]);
-  expect([await wrong.ended, wrong.output()]).toEqual([2, expect.stringContaining('--port takes a number from 0 to 65535, but got "many"')]);
+  expect([await wrong.ended, wrong.output()]).toEqual([
+    2,
+    expect.stringContaining('--port takes a number from 0 to 65535, but got "many"'),
+  ]);
   const path = await folder();
   const first = await station(path);
   const second = run("main", ["--folder", path, "--port", "0"]);

@@ -3,12 +3,19 @@ import type { Body, Contender, Queue } from "./contender.js";
 import { loadPeer } from "./peers.js";
 
 interface BullMQ {
-  Queue: new (name: string, options: object) => {
+  Queue: new (
+    name: string,
+    options: object,
+  ) => {
     add(name: string, data: Body): Promise<unknown>;
     addBulk(jobs: readonly { name: string; data: Body }[]): Promise<unknown>;
     close(): Promise<void>;
   };
-  Worker: new (name: string, handler: (job: { data: Body }) => Promise<void>, options: object) => { on(event: "completed", listener: () => void): void; close(): Promise<void> };
+  Worker: new (
+    name: string,
+    handler: (job: { data: Body }) => Promise<void>,
+    options: object,
+  ) => { on(event: "completed", listener: () => void): void; close(): Promise<void> };
 }
 
 let queues = 0;

@@ -7,7 +7,12 @@ export interface Body {
 }
 
 export function body(number: number): Body {
-  return { number, sensor: `sensor-${number % 97}`, celsius: 20 + (number % 50) / 10, note: "an ordinary reading, of which there are many, each with a few words to it that say what it is about and why" };
+  return {
+    number,
+    sensor: `sensor-${number % 97}`,
+    celsius: 20 + (number % 50) / 10,
+    note: "an ordinary reading, of which there are many, each with a few words to it that say what it is about and why",
+  };
 }
 
 export function bodies(from: number, count: number): Body[] {

@@ -18,7 +18,10 @@ interface Transport {
   connect(options: { port: number }): Promise<Connection>;
 }
 interface JetStream {
-  jetstream(connection: Connection): { publish(subject: string, payload: string): Promise<unknown>; consumers: { get(stream: string, consumer?: string): Promise<Consumer> } };
+  jetstream(connection: Connection): {
+    publish(subject: string, payload: string): Promise<unknown>;
+    consumers: { get(stream: string, consumer?: string): Promise<Consumer> };
+  };
   jetstreamManager(connection: Connection): Promise<{
     streams: { add(options: object): Promise<unknown>; delete(name: string): Promise<unknown> };
     consumers: { add(stream: string, options: object): Promise<unknown> };

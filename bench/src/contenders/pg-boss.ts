@@ -41,7 +41,10 @@ export async function pgBoss(): Promise<Contender> {
               const jobs = await boss.fetch(name, { batchSize: Math.max(1, quota.share(batch)) });
               if (jobs.length === 0) return;
               quota.took(jobs.length);
-              await boss.complete(name, jobs.map(({ id }) => id));
+              await boss.complete(
+                name,
+                jobs.map(({ id }) => id),
+              );
             }
           });
         },

@@ -43,7 +43,7 @@ export const rawLevel: Contender = {
       writeBatch: writeAll,
       async readAll(count) {
         const iterator = database.iterator({ highWaterMarkBytes: 1024 * 1024 });
-        for (let read = 0; read < count; ) {
+        for (let read = 0; read < count;) {
           const entries = await iterator.nextv(1_000);
           if (entries.length === 0) throw new Error(`Only ${read} of ${count} entries are there.`);
           for (const [, value] of entries) JSON.parse(value);
@@ -66,7 +66,11 @@ export const rawPut: Contender = {
     let sequence = 0;
     return {
       write: (message) => database.put(key(++sequence), JSON.stringify(message), { sync: true }),
-      writeBatch: (messages) => database.batch(messages.map((message) => ({ type: "put" as const, key: key(++sequence), value: JSON.stringify(message) })), { sync: true }),
+      writeBatch: (messages) =>
+        database.batch(
+          messages.map((message) => ({ type: "put" as const, key: key(++sequence), value: JSON.stringify(message) })),
+          { sync: true },
+        ),
       close: () => database.close(),
     };
   },

@@ -24,12 +24,18 @@ export function sqlite(synchronous: "FULL" | "NORMAL"): Contender {
       const database = new Sqlite(join(folder, "queue.db"));
       database.pragma("journal_mode = WAL");
       database.pragma(`synchronous = ${synchronous}`);
-      database.exec("create table jobs (sequence integer primary key, body text, lease integer); create index ready on jobs (sequence) where lease is null");
+      database.exec(
+        "create table jobs (sequence integer primary key, body text, lease integer); create index ready on jobs (sequence) where lease is null",
+      );
       const insert = database.prepare("insert into jobs (body) values (?)");
-      const claim = database.prepare("update jobs set lease = ? where sequence in (select sequence from jobs where lease is null order by sequence limit ?) returning sequence, body");
+      const claim = database.prepare(
+        "update jobs set lease = ? where sequence in (select sequence from jobs where lease is null order by sequence limit ?) returning sequence, body",
+      );
       const remove = database.prepare("delete from jobs where sequence = ?");
       const page = database.prepare("select sequence, body from jobs where sequence > ? order by sequence limit 1000");
-      const insertAll = database.transaction((messages: readonly Body[]) => messages.forEach((message) => insert.run(JSON.stringify(message))));
+      const insertAll = database.transaction((messages: readonly Body[]) =>
+        messages.forEach((message) => insert.run(JSON.stringify(message))),
+      );
       const removeAll = database.transaction((sequences: readonly number[]) => sequences.forEach((sequence) => remove.run(sequence)));
       return {
         write: async (message) => insert.run(JSON.stringify(message)),
@@ -48,7 +54,7 @@ export function sqlite(synchronous: "FULL" | "NORMAL"): Contender {
           });
         },
         async readAll(count) {
-          for (let after = 0, read = 0; read < count; ) {
+          for (let after = 0, read = 0; read < count;) {
             const rows = page.all(after);
             for (const { body } of rows) JSON.parse(body);
             read += rows.length;

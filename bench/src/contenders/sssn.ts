@@ -17,13 +17,17 @@ async function consumeLog(log: ChannelLog, count: number, { workers, batch }: Co
       const { claims } = await log.claim({ group: "bench", readerId, limit: Math.max(1, quota.share(batch)), leaseMs: LEASE_MS });
       if (claims.length === 0) return;
       quota.took(claims.length);
-      await log.settle("bench", readerId, claims.map(({ receipt }) => ({ receipt, action: "acknowledge" })));
+      await log.settle(
+        "bench",
+        readerId,
+        claims.map(({ receipt }) => ({ receipt, action: "acknowledge" })),
+      );
     }
   });
 }
 
 async function readLog(log: ChannelLog, count: number): Promise<void> {
-  for (let after = 0; after < count; ) {
+  for (let after = 0; after < count;) {
     const { messages, position } = await log.read({ after, limit: 1_000 });
     if (messages.length === 0) throw new Error(`Only ${after} of ${count} messages are there.`);
     after = position;
@@ -59,7 +63,11 @@ export const sssnChannel: Contender = {
     await channel.start();
     return {
       write: (message) => channel.write("bench", message),
-      writeBatch: (messages) => channel.writeBatch("bench", messages.map((content) => ({ content }))),
+      writeBatch: (messages) =>
+        channel.writeBatch(
+          "bench",
+          messages.map((content) => ({ content })),
+        ),
       async consume(count, { workers, batch }) {
         const quota = new Quota(count);
         await inParallel(workers, async (worker) => {
@@ -68,12 +76,15 @@ export const sssnChannel: Contender = {
             const claims = await channel.claim(readerId, { limit: Math.max(1, quota.share(batch)), leaseMs: LEASE_MS });
             if (claims.length === 0) return;
             quota.took(claims.length);
-            await channel.acknowledge(readerId, claims.map(({ receipt }) => receipt));
+            await channel.acknowledge(
+              readerId,
+              claims.map(({ receipt }) => receipt),
+            );
           }
         });
       },
       async readAll(count) {
-        for (let after = 0; after < count; ) after = (await channel.read("reader", { after, limit: 1_000 })).position;
+        for (let after = 0; after < count;) after = (await channel.read("reader", { after, limit: 1_000 })).position;
       },
       async listen(handler) {
         const subscription = await channel.subscribe("listener", ({ content }) => handler(content));
@@ -98,7 +109,11 @@ export const sssnWorker: Contender = {
     await channel.start();
     return {
       write: (message) => channel.write("bench", message),
-      writeBatch: (messages) => channel.writeBatch("bench", messages.map((content) => ({ content }))),
+      writeBatch: (messages) =>
+        channel.writeBatch(
+          "bench",
+          messages.map((content) => ({ content })),
+        ),
       async consume(count, { workers }) {
         let left = count;
         await new Promise<void>((resolve, reject) => {

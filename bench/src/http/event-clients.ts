@@ -12,14 +12,18 @@ export class EventClients {
   static async open(port: number, token: string, count: number, paused = 0): Promise<EventClients> {
     const clients = new EventClients();
     for (let from = 0; from < count; from += 200) {
-      await Promise.all(Array.from({ length: Math.min(200, count - from) }, (_, index) => clients.#connect(port, token, from + index < paused)));
+      await Promise.all(
+        Array.from({ length: Math.min(200, count - from) }, (_, index) => clients.#connect(port, token, from + index < paused)),
+      );
     }
     return clients;
   }
 
   #connect(port: number, token: string, isPaused: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
-      const socket = connect(port, "127.0.0.1", () => socket.write(`GET /channels/bench/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`));
+      const socket = connect(port, "127.0.0.1", () =>
+        socket.write(`GET /channels/bench/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`),
+      );
       this.#sockets.push(socket);
       let tail = "";
       let isOpen = false;

@@ -9,11 +9,16 @@ import { EventClients } from "./event-clients.js";
 import { SERVER_NAMES, type ServerName } from "./protocol.js";
 import { ServerProcess } from "./server-process.js";
 
-const { values: options } = parseArgs({ args: process.argv.slice(2).filter((word) => word !== "--"), options: { repeats: { type: "string", default: "3" }, seconds: { type: "string", default: "3" }, json: { type: "string" } } });
+const { values: options } = parseArgs({
+  args: process.argv.slice(2).filter((word) => word !== "--"),
+  options: { repeats: { type: "string", default: "3" }, seconds: { type: "string", default: "3" }, json: { type: "string" } },
+});
 const [repeats, seconds] = [Number(options.repeats), Number(options.seconds)];
 const BATCH = 100;
 
-type Autocannon = (options: object) => Promise<{ requests: { total: number }; duration: number; non2xx: number; errors: number; latency: { p99: number } }>;
+type Autocannon = (
+  options: object,
+) => Promise<{ requests: { total: number }; duration: number; non2xx: number; errors: number; latency: { p99: number } }>;
 const autocannon = loadPeer<Autocannon>("autocannon");
 
 interface Workload {
@@ -25,7 +30,15 @@ interface Workload {
 }
 
 async function post(server: ServerProcess, connections: number, path: string, text: string, messages: number): Promise<number> {
-  const run = (duration: number): ReturnType<Autocannon> => autocannon({ url: `http://127.0.0.1:${server.port}/channels/bench${path}`, method: "POST", connections, duration, headers: { authorization: `Bearer ${server.token}`, "content-type": "application/json" }, body: text });
+  const run = (duration: number): ReturnType<Autocannon> =>
+    autocannon({
+      url: `http://127.0.0.1:${server.port}/channels/bench${path}`,
+      method: "POST",
+      connections,
+      duration,
+      headers: { authorization: `Bearer ${server.token}`, "content-type": "application/json" },
+      body: text,
+    });
   await run(1);
   const { requests, duration, non2xx, errors } = await run(seconds);
   if (non2xx + errors > 0) throw new Error(`${non2xx} requests were refused, ${errors} failed`);
@@ -59,12 +72,48 @@ const one = JSON.stringify({ content: body(1) });
 const many = JSON.stringify({ messages: bodies(0, BATCH).map((content) => ({ content })) });
 const STREAMING: readonly ServerName[] = ["SSSN, memory", "SSSN, LevelDB flushed", "node:http"];
 const WORKLOADS: readonly Workload[] = [
-  { name: "post-1", title: "POST of one message, 1 connection", unit: "requests/s", servers: SERVER_NAMES, measure: (server) => post(server, 1, "/messages", one, 1) },
-  { name: "post-64", title: "POST of one message, 64 connections", unit: "requests/s", servers: SERVER_NAMES, measure: (server) => post(server, 64, "/messages", one, 1) },
-  { name: "batch", title: `POST of ${BATCH} messages, 1 connection`, unit: "messages/s", servers: STREAMING, measure: (server) => post(server, 1, "/messages/batch", many, BATCH) },
-  { name: "sse-100", title: "events to 100 clients", unit: "events/s", servers: STREAMING, measure: (server) => fanOut(server, 100, 5_000, 0) },
-  { name: "sse-1000", title: "events to 1000 clients", unit: "events/s", servers: STREAMING, measure: (server) => fanOut(server, 1_000, 500, 0) },
-  { name: "sse-slow", title: "events to 100 clients, one of which never reads", unit: "events/s to the other 99", servers: ["SSSN, memory", "SSSN, LevelDB flushed"], measure: (server) => fanOut(server, 100, 5_000, 1) },
+  {
+    name: "post-1",
+    title: "POST of one message, 1 connection",
+    unit: "requests/s",
+    servers: SERVER_NAMES,
+    measure: (server) => post(server, 1, "/messages", one, 1),
+  },
+  {
+    name: "post-64",
+    title: "POST of one message, 64 connections",
+    unit: "requests/s",
+    servers: SERVER_NAMES,
+    measure: (server) => post(server, 64, "/messages", one, 1),
+  },
+  {
+    name: "batch",
+    title: `POST of ${BATCH} messages, 1 connection`,
+    unit: "messages/s",
+    servers: STREAMING,
+    measure: (server) => post(server, 1, "/messages/batch", many, BATCH),
+  },
+  {
+    name: "sse-100",
+    title: "events to 100 clients",
+    unit: "events/s",
+    servers: STREAMING,
+    measure: (server) => fanOut(server, 100, 5_000, 0),
+  },
+  {
+    name: "sse-1000",
+    title: "events to 1000 clients",
+    unit: "events/s",
+    servers: STREAMING,
+    measure: (server) => fanOut(server, 1_000, 500, 0),
+  },
+  {
+    name: "sse-slow",
+    title: "events to 100 clients, one of which never reads",
+    unit: "events/s to the other 99",
+    servers: ["SSSN, memory", "SSSN, LevelDB flushed"],
+    measure: (server) => fanOut(server, 100, 5_000, 1),
+  },
   { name: "idle", title: "memory of an idle stream, 1000 of them", unit: "kB", servers: STREAMING, measure: memoryPerStream },
 ];
 
@@ -93,14 +142,20 @@ for (const { name, title, unit, servers } of WORKLOADS) {
   for (const server of servers) {
     const samples = results.get(`${name}|${server}`) ?? [];
     const ratio = valueOf(name, server) / valueOf(name, "node:http");
-    lines.push(`| ${server} | ${shown(median(samples))} | ${shown(Math.min(...samples))} – ${shown(Math.max(...samples))} | ${Number.isNaN(ratio) ? "" : ratio.toFixed(2)} |`);
+    lines.push(
+      `| ${server} | ${shown(median(samples))} | ${shown(Math.min(...samples))} – ${shown(Math.max(...samples))} | ${Number.isNaN(ratio) ? "" : ratio.toFixed(2)} |`,
+    );
   }
   lines.push("");
 }
 
 /** What the project holds itself to. */
 const TARGETS: readonly (readonly [string, number, number])[] = [
-  ["write with a token, stored and flushed, 64 connections, to node:http without any check", valueOf("post-64", "SSSN, LevelDB flushed") / valueOf("post-64", "node:http"), 0.5],
+  [
+    "write with a token, stored and flushed, 64 connections, to node:http without any check",
+    valueOf("post-64", "SSSN, LevelDB flushed") / valueOf("post-64", "node:http"),
+    0.5,
+  ],
   ["the same, to fastify + jwtVerify", valueOf("post-64", "SSSN, LevelDB flushed") / valueOf("post-64", "fastify + jwtVerify"), 1],
   ["batches over one connection, stored and flushed, to 30 000 messages a second", valueOf("batch", "SSSN, LevelDB flushed") / 30_000, 1],
   ["events to 100 clients, to node:http", valueOf("sse-100", "SSSN, LevelDB flushed") / valueOf("sse-100", "node:http"), 0.7],
@@ -108,6 +163,7 @@ const TARGETS: readonly (readonly [string, number, number])[] = [
   ["a client that never reads, to none", valueOf("sse-slow", "SSSN, LevelDB flushed") / valueOf("sse-100", "SSSN, LevelDB flushed"), 0.8],
 ];
 lines.push("### Ratios that the project holds itself to", "", "| ratio | measured | at least | |", "|---|---|---|---|");
-for (const [what, ratio, least] of TARGETS) lines.push(`| ${what} | ${ratio.toFixed(2)} | ${least} | ${ratio >= least ? "reached" : "**missed**"} |`);
+for (const [what, ratio, least] of TARGETS)
+  lines.push(`| ${what} | ${ratio.toFixed(2)} | ${least} | ${ratio >= least ? "reached" : "**missed**"} |`);
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(Object.fromEntries(results), undefined, 2)}\n`);
 console.log(lines.join("\n"));

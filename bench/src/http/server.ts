@@ -24,12 +24,17 @@ interface Running {
   readonly close: () => Promise<void>;
 }
 
-const verify = (header: string | undefined): Promise<unknown> => jwtVerify((header ?? "").slice(7), KEY, { algorithms: ["HS256"], requiredClaims: ["exp"] });
+const verify = (header: string | undefined): Promise<unknown> =>
+  jwtVerify((header ?? "").slice(7), KEY, { algorithms: ["HS256"], requiredClaims: ["exp"] });
 
 async function listen(handler: RequestListener, publish: (count: number) => Promise<void> = () => Promise.resolve()): Promise<Running> {
   const server = createServer(handler);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { port: (server.address() as AddressInfo).port, publish, close: () => new Promise((resolve) => (server.close(() => resolve()), server.closeAllConnections())) };
+  return {
+    port: (server.address() as AddressInfo).port,
+    publish,
+    close: () => new Promise((resolve) => (server.close(() => resolve()), server.closeAllConnections())),
+  };
 }
 
 function answer(response: ServerResponse, value: unknown): void {
@@ -73,9 +78,15 @@ async function bare(withToken: boolean): Promise<Running> {
 async function expressServer(withToken: boolean): Promise<Running> {
   const app = express();
   app.use(express.json());
-  if (withToken) app.use((request: Request, _response: Response, next: NextFunction) => void verify(request.headers.authorization).then(() => next(), next));
+  if (withToken)
+    app.use(
+      (request: Request, _response: Response, next: NextFunction) => void verify(request.headers.authorization).then(() => next(), next),
+    );
   let sequence = 0;
-  app.post("/channels/:id/messages", (_request: Request, response: Response) => void response.status(201).json({ id: "x", sequence: ++sequence, duplicate: false }));
+  app.post(
+    "/channels/:id/messages",
+    (_request: Request, response: Response) => void response.status(201).json({ id: "x", sequence: ++sequence, duplicate: false }),
+  );
   return listen(app);
 }
 
@@ -108,7 +119,11 @@ async function sssn(store: MessageStore, tidy: () => void = () => {}): Promise<R
   return {
     port: Number(new URL(running.addresses[0] ?? "").port),
     async publish(count) {
-      for (let from = 0; from < count; from += 100) await channel.writeBatch("bench", bodies(from, Math.min(100, count - from)).map((content) => ({ content })));
+      for (let from = 0; from < count; from += 100)
+        await channel.writeBatch(
+          "bench",
+          bodies(from, Math.min(100, count - from)).map((content) => ({ content })),
+        );
     },
     async close() {
       await running.close({ timeoutMs: 2_000 });
@@ -134,7 +149,11 @@ const SERVERS: Readonly<Record<ServerName, () => Promise<Running>>> = {
 };
 
 const running = await SERVERS[process.argv[2] as ServerName]();
-const token = await new SignJWT({ role: "write", channels: "*" }).setProtectedHeader({ alg: "HS256", typ: "JWT" }).setSubject("bench").setExpirationTime("1h").sign(KEY);
+const token = await new SignJWT({ role: "write", channels: "*" })
+  .setProtectedHeader({ alg: "HS256", typ: "JWT" })
+  .setSubject("bench")
+  .setExpirationTime("1h")
+  .sign(KEY);
 const report = (message: ServerReport): void => void process.send?.(message);
 
 process.on("message", (command: ServerCommand) => {

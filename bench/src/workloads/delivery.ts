@@ -44,28 +44,34 @@ export const deliveryWorkloads: readonly Workload[] = [
       return { p50: taken[Math.floor(LATENCY_MESSAGES * 0.5)] ?? 0, p99: taken[Math.floor(LATENCY_MESSAGES * 0.99)] ?? 0 };
     },
   },
-  ...[1, 10, 100].map(
-    (subscribers): Workload => ({
-      name: `fan-out-${subscribers}`,
-      title: `deliveries to ${subscribers} subscribers, written by 100`,
-      unit: "messages/s",
-      takes: (contender) => isSssn(contender) && contender.name === "SSSN channel",
-      measure: (_contender, folder) =>
-        onChannel(folder, async (channel) => {
-          const count = Math.max(2_000, FAN_OUT_MESSAGES / subscribers);
-          let delivered = 0;
-          let done = (): void => {};
-          const all = new Promise<void>((resolve) => (done = resolve));
-          const subscriptions = await Promise.all(Array.from({ length: subscribers }, (_, index) => channel.subscribe(`subscriber-${index}`, () => void (++delivered === count * subscribers && done()))));
-          const begun = performance.now();
-          for (let written = 0; written < count; written += 100) await channel.writeBatch("bench", bodies(written, 100).map((content) => ({ content })));
-          await all;
-          const rate = perSecond(delivered, begun);
-          await Promise.all(subscriptions.map((subscription) => subscription.close()));
-          return { rate };
-        }),
-    }),
-  ),
+  ...[1, 10, 100].map((subscribers): Workload => ({
+    name: `fan-out-${subscribers}`,
+    title: `deliveries to ${subscribers} subscribers, written by 100`,
+    unit: "messages/s",
+    takes: (contender) => isSssn(contender) && contender.name === "SSSN channel",
+    measure: (_contender, folder) =>
+      onChannel(folder, async (channel) => {
+        const count = Math.max(2_000, FAN_OUT_MESSAGES / subscribers);
+        let delivered = 0;
+        let done = (): void => {};
+        const all = new Promise<void>((resolve) => (done = resolve));
+        const subscriptions = await Promise.all(
+          Array.from({ length: subscribers }, (_, index) =>
+            channel.subscribe(`subscriber-${index}`, () => void (++delivered === count * subscribers && done())),
+          ),
+        );
+        const begun = performance.now();
+        for (let written = 0; written < count; written += 100)
+          await channel.writeBatch(
+            "bench",
+            bodies(written, 100).map((content) => ({ content })),
+          );
+        await all;
+        const rate = perSecond(delivered, begun);
+        await Promise.all(subscriptions.map((subscription) => subscription.close()));
+        return { rate };
+      }),
+  })),
   {
     name: "readers-1000",
     title: `${READERS} readers with cursors of their own read ${READ_EACH} messages by 100, and commit each page`,
@@ -73,11 +79,16 @@ export const deliveryWorkloads: readonly Workload[] = [
     takes: (contender) => isSssn(contender) && contender.name === "SSSN channel",
     measure: (_contender, folder) =>
       onChannel(folder, async (channel) => {
-        for (let written = 0; written < READ_EACH; written += 100) await channel.writeBatch("bench", bodies(written, 100).map((content) => ({ content })));
+        for (let written = 0; written < READ_EACH; written += 100)
+          await channel.writeBatch(
+            "bench",
+            bodies(written, 100).map((content) => ({ content })),
+          );
         const begun = performance.now();
         await Promise.all(
           Array.from({ length: READERS }, async (_, reader) => {
-            for (let read = 0; read < READ_EACH; ) read += (await channel.read(`reader-${reader}`, { limit: 100, commit: "on-delivery" })).messages.length;
+            for (let read = 0; read < READ_EACH;)
+              read += (await channel.read(`reader-${reader}`, { limit: 100, commit: "on-delivery" })).messages.length;
           }),
         );
         return { rate: perSecond(READERS * READ_EACH, begun) };

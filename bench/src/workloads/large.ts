@@ -40,7 +40,14 @@ export function largeWorkloads({ scale }: Scale): readonly Workload[] {
       title: `shared read of ${large} messages by 1000`,
       unit: "messages/s",
       mostRepeats: 1,
-      takes: ({ name }) => !name.startsWith("BullMQ") && !name.startsWith("pg-boss") && !name.startsWith("append") && name !== "raw put, sync" && name !== "SSSN work()" && !name.includes("process") && !name.includes("NORMAL"),
+      takes: ({ name }) =>
+        !name.startsWith("BullMQ") &&
+        !name.startsWith("pg-boss") &&
+        !name.startsWith("append") &&
+        name !== "raw put, sync" &&
+        name !== "SSSN work()" &&
+        !name.includes("process") &&
+        !name.includes("NORMAL"),
       async measure(contender, folder) {
         const queue = await contender.open(folder);
         await fill(queue, large);

@@ -21,7 +21,8 @@ function writing(name: string, title: string, writers: number, batch: number): W
     title,
     unit: "messages/s",
     // Group commit by hand is for many; a raw put, or a raw append, for one.
-    takes: ({ name: contender }) => contender !== "SSSN work()" && (batch > 1 || (writers === 1 ? contender !== "raw LevelDB" : contender !== "append + fdatasync")),
+    takes: ({ name: contender }) =>
+      contender !== "SSSN work()" && (batch > 1 || (writers === 1 ? contender !== "raw LevelDB" : contender !== "append + fdatasync")),
     async measure(contender, folder) {
       const queue = await contender.open(folder);
       await writeFor(queue, WARM_UP_MS, writers, batch);
@@ -72,5 +73,6 @@ async function consumeSome(queue: Queue, count: number, options: ConsumeOptions)
 }
 
 export async function fill(queue: Queue, count: number): Promise<void> {
-  for (let written = 0; written < count; written += FILL_AT_ONCE) await queue.writeBatch(bodies(written, Math.min(FILL_AT_ONCE, count - written)));
+  for (let written = 0; written < count; written += FILL_AT_ONCE)
+    await queue.writeBatch(bodies(written, Math.min(FILL_AT_ONCE, count - written)));
 }

@@ -11,6 +11,7 @@ const ms = performance.now() - begun;
 process.stdout.write(`${JSON.stringify({ ms, megabytes: (process.memoryUsage().rss - before) / 1024 / 1024, claims: claims.length })}\n`);
 if (then === "close") await store.close();
 else {
-  for (let count = 0; count < 2_000; count++) await log.append([{ timestamp: 1, senderId: "bench", content: { count, filling: "x".repeat(150) }, metadata: {} }]);
+  for (let count = 0; count < 2_000; count++)
+    await log.append([{ timestamp: 1, senderId: "bench", content: { count, filling: "x".repeat(150) }, metadata: {} }]);
   process.kill(process.pid, "SIGKILL");
 }

@@ -100,7 +100,9 @@ export function errorOfParts(parts: unknown): SSSNError | undefined {
   if (typeof parts !== "object" || parts === null) return undefined;
   const { code, message, details } = parts as { readonly code?: unknown; readonly message?: unknown; readonly details?: unknown };
   if (!isErrorCode(code)) return undefined;
-  return new SSSNError(code, typeof message === "string" ? message : code, { details: typeof details === "object" && details !== null ? (details as ErrorDetails) : {} });
+  return new SSSNError(code, typeof message === "string" ? message : code, {
+    details: typeof details === "object" && details !== null ? (details as ErrorDetails) : {},
+  });
 }
 
 /** Turns whatever was thrown into an `Error`, so that a log or an event can carry it. */

@@ -1,4 +1,14 @@
-export { ERRORS, SSSNError, describe, errorOfParts, isErrorCode, isSSSNError, toError, type ErrorCode, type ErrorDetails } from "./errors.js";
+export {
+  ERRORS,
+  SSSNError,
+  describe,
+  errorOfParts,
+  isErrorCode,
+  isSSSNError,
+  toError,
+  type ErrorCode,
+  type ErrorDetails,
+} from "./errors.js";
 export { MAX_JSON_DEPTH, deepFreeze, freezeJson, freezeJsonWithin, jsonEquals } from "./json.js";
 export { type JsonValue } from "./json-value.js";
 export { IDENTIFIER, MAX_IDENTIFIER_LENGTH, validateIdentifier, validateInteger } from "./identifiers.js";
@@ -12,7 +22,16 @@ export { Ticker } from "./ticker.js";
 export type * from "./ports/message-store.js";
 export type * from "./ports/channel-port.js";
 export type * from "./ports/channel-transport.js";
-export { OPERATION_ROLES, ROLES, roleCovers, type ChannelOperation, type ChannelSecurity, type Principal, type Role, type TokenRequest } from "./ports/channel-security.js";
+export {
+  OPERATION_ROLES,
+  ROLES,
+  roleCovers,
+  type ChannelOperation,
+  type ChannelSecurity,
+  type Principal,
+  type Role,
+  type TokenRequest,
+} from "./ports/channel-security.js";
 
 export { MemoryMessageStore } from "./memory-store/memory-message-store.js";
 export { OpenSecurity } from "./security/open-security.js";
@@ -38,15 +57,16 @@ export { type JobContext, type JobHandler } from "./channels/job.js";
 export { Worker, type JobEvent, type WorkOptions, type WorkerReport } from "./channels/worker.js";
 
 export { ChannelClient, work, type ChannelResolver } from "./client/channel-client.js";
-export { Requester, answer, type AnswerOptions, type ReplyChannelResolver, type RequestOptions, type RequesterOptions } from "./client/requester.js";
-
 export {
-  BaseSystem,
-  defineSystem,
-  type StepContext,
-  type SystemDefinition,
-  type SystemOptions,
-} from "./systems/base-system.js";
+  Requester,
+  answer,
+  type AnswerOptions,
+  type ReplyChannelResolver,
+  type RequestOptions,
+  type RequesterOptions,
+} from "./client/requester.js";
+
+export { BaseSystem, defineSystem, type StepContext, type SystemDefinition, type SystemOptions } from "./systems/base-system.js";
 export { type CapabilityHandler, type ExposeOptions } from "./systems/capabilities.js";
 export { SystemState, type ManagedSystem, type RunOptions, type ShutdownReport } from "./systems/managed-system.js";
 export { type PublishOptions, type RunningSystem } from "./systems/deployment.js";

@@ -29,9 +29,13 @@ export function freezeJsonWithin(maxBytes: number, value: unknown, root = "conte
   if (copier.characters * 6 <= maxBytes) return frozen;
   const bytes = new TextEncoder().encode(JSON.stringify(frozen)).length;
   if (bytes <= maxBytes) return frozen;
-  throw new SSSNError("content_too_large", `${root} has ${bytes} bytes of JSON; this channel takes at most ${maxBytes}. Store it elsewhere and send a reference.`, {
-    details: { bytes, maxBytes },
-  });
+  throw new SSSNError(
+    "content_too_large",
+    `${root} has ${bytes} bytes of JSON; this channel takes at most ${maxBytes}. Store it elsewhere and send a reference.`,
+    {
+      details: { bytes, maxBytes },
+    },
+  );
 }
 
 class Copier {

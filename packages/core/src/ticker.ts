@@ -38,7 +38,9 @@ export class Ticker {
   }
 
   #arm(): void {
-    this.#cancel = this.#clock.schedule(() => void this.#tick(), Math.max(0, this.#due - this.#clock.monotonic()), { background: this.#background });
+    this.#cancel = this.#clock.schedule(() => void this.#tick(), Math.max(0, this.#due - this.#clock.monotonic()), {
+      background: this.#background,
+    });
   }
 
   async #tick(): Promise<void> {

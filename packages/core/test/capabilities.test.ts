@@ -1,17 +1,32 @@
 import { describe, expect, it, onTestFinished } from "vitest";
-import { BaseSystem, MailboxChannel, MemoryMessageStore, Requester, SSSNError, WorkQueueChannel, silentLogger, type ExposeOptions, type StandardSchema } from "../src/index.js";
+import {
+  BaseSystem,
+  MailboxChannel,
+  MemoryMessageStore,
+  Requester,
+  SSSNError,
+  WorkQueueChannel,
+  silentLogger,
+  type ExposeOptions,
+  type StandardSchema,
+} from "../src/index.js";
 
 const logger = silentLogger;
 const numbers: StandardSchema<number[]> = {
   "~standard": {
     version: 1,
     vendor: "test",
-    validate: (value) => (Array.isArray(value) && value.every((one) => typeof one === "number") ? { value: value as number[] } : { issues: [{ message: "must be numbers" }] }),
+    validate: (value) =>
+      Array.isArray(value) && value.every((one) => typeof one === "number")
+        ? { value: value as number[] }
+        : { issues: [{ message: "must be numbers" }] },
   },
 };
 const where: Pick<ExposeOptions<unknown, unknown>, "requests" | "replies"> = { requests: "asked", replies: "answered" };
 
-async function running(build: (system: BaseSystem) => void): Promise<{ system: BaseSystem; ask(capability: string, input: unknown): Promise<unknown> }> {
+async function running(
+  build: (system: BaseSystem) => void,
+): Promise<{ system: BaseSystem; ask(capability: string, input: unknown): Promise<unknown> }> {
   const store = new MemoryMessageStore();
   const system = new BaseSystem({ id: "calculator", logger });
   const asked = system.addChannel(new WorkQueueChannel({ id: "asked", store, logger }));
@@ -54,7 +69,15 @@ describe("exposed capabilities", () => {
 
   it("refuse what is not their input, what they do not know, and what their handler refuses, at once and with the code", async () => {
     const { ask } = await running((system) => {
-      system.expose<number[], number>({ name: "add", ...where, input: numbers, output: { "~standard": { version: 1, vendor: "test", validate: () => ({ issues: [{ message: "too good" }] }) } } }, () => 1);
+      system.expose<number[], number>(
+        {
+          name: "add",
+          ...where,
+          input: numbers,
+          output: { "~standard": { version: 1, vendor: "test", validate: () => ({ issues: [{ message: "too good" }] }) } },
+        },
+        () => 1,
+      );
       system.expose({ name: "deny", ...where }, () => {
         throw new SSSNError("insufficient_role", "not for you", { details: { who: "pupil" } });
       });
@@ -80,7 +103,9 @@ describe("exposed capabilities", () => {
   });
 
   it("stand in the descriptor with their schemas and channels", async () => {
-    const { system } = await running((owner) => owner.expose({ name: "add", description: "Adds", ...where, inputSchema: { type: "array" } }, () => 0));
+    const { system } = await running((owner) =>
+      owner.expose({ name: "add", description: "Adds", ...where, inputSchema: { type: "array" } }, () => 0),
+    );
     expect(system.descriptor().capabilities).toEqual([{ name: "add", description: "Adds", ...where, inputSchema: { type: "array" } }]);
   });
 
@@ -88,9 +113,13 @@ describe("exposed capabilities", () => {
     const { system } = await running((owner) => {
       owner.expose({ name: "add", ...where }, () => 0);
       expect(() => owner.expose({ name: "add", ...where }, () => 0)).toThrowError(expect.objectContaining({ code: "duplicate_id" }));
-      expect(() => owner.expose({ name: "many", ...where, concurrency: 0 }, () => 0)).toThrowError(expect.objectContaining({ code: "invalid_argument" }));
+      expect(() => owner.expose({ name: "many", ...where, concurrency: 0 }, () => 0)).toThrowError(
+        expect.objectContaining({ code: "invalid_argument" }),
+      );
       expect(() => owner.expose({ name: "", ...where }, () => 0)).toThrowError(expect.objectContaining({ code: "invalid_argument" }));
-      expect(() => owner.expose({ name: "x", requests: "nowhere", replies: "answered" }, () => 0)).toThrowError(expect.objectContaining({ code: "channel_not_connected" }));
+      expect(() => owner.expose({ name: "x", requests: "nowhere", replies: "answered" }, () => 0)).toThrowError(
+        expect.objectContaining({ code: "channel_not_connected" }),
+      );
     });
     expect(() => system.expose({ name: "late", ...where }, () => 0)).toThrowError(expect.objectContaining({ code: "invalid_state" }));
   });

@@ -273,7 +273,12 @@ describe("reading", () => {
 describe("retention", () => {
   it("runs by itself on a channel without any loop of its own [W16]", async () => {
     const clock = new VirtualClock();
-    const channel = await passthrough({ clock, store: new MemoryMessageStore({ clock }), retention: { maxCount: 2 }, maintenanceIntervalMs: 1_000 });
+    const channel = await passthrough({
+      clock,
+      store: new MemoryMessageStore({ clock }),
+      retention: { maxCount: 2 },
+      maintenanceIntervalMs: 1_000,
+    });
     for (let index = 1; index <= 10; index++) await channel.write("w", index);
     await clock.advance(1_000);
     expect((await channel.read("r")).messages.map(({ content }) => content)).toEqual([9, 10]);
@@ -284,7 +289,10 @@ describe("retention", () => {
     const channel = await passthrough({ clock, store: new MemoryMessageStore({ clock }) });
     for (let index = 1; index <= 3; index++) await channel.write("w", index);
     const claims = await channel.claim("worker", { limit: 3 });
-    await channel.acknowledge("worker", claims.map(({ receipt }) => receipt));
+    await channel.acknowledge(
+      "worker",
+      claims.map(({ receipt }) => receipt),
+    );
     await channel.read("r", { commit: "on-delivery" });
     clock.stepWall(400 * 86_400_000);
     await clock.advance(180_000);
@@ -317,7 +325,10 @@ describe("claims", () => {
     expect((await queue.claim("bob"))[0]?.message.content).toBe(2);
     await clock.advance(1_000);
     const again = await queue.claim("bob", { limit: 10 });
-    expect(again.map(({ message, deliveries }) => [message.content, deliveries])).toEqual([[2, 3], [3, 2]]);
+    expect(again.map(({ message, deliveries }) => [message.content, deliveries])).toEqual([
+      [2, 3],
+      [3, 2],
+    ]);
     expect((await queue.acknowledge("ann", [three?.receipt ?? ""]))[0]?.status).toBe("lost");
   });
 
@@ -368,7 +379,9 @@ describe("claims", () => {
 
   it("rest longer after each nack where the queue has a back-off", async () => {
     const clock = new VirtualClock();
-    const queue = await started(new WorkQueueChannel({ id: "q", store: new MemoryMessageStore({ clock }), clock, backoff: { initialMs: 1_000, factor: 3 } }));
+    const queue = await started(
+      new WorkQueueChannel({ id: "q", store: new MemoryMessageStore({ clock }), clock, backoff: { initialMs: 1_000, factor: 3 } }),
+    );
     await queue.write("w", 1);
     for (const rest of [1_000, 3_000]) {
       const [claim] = await queue.claim("ann");
@@ -393,11 +406,17 @@ describe("kinds of channels", () => {
 
   it("a mailbox shows a reader its own mail through every door, and loses none of it [W24]", async () => {
     const box = await started(new MailboxChannel({ id: "mail", store: new MemoryMessageStore() }));
-    for (let index = 0; index < 40; index++) await box.write("w", index, index % 8 === 7 ? {} : { recipientId: index % 2 === 0 ? "bob" : "ann" });
+    for (let index = 0; index < 40; index++)
+      await box.write("w", index, index % 8 === 7 ? {} : { recipientId: index % 2 === 0 ? "bob" : "ann" });
     const mine = (content: unknown): boolean => (content as number) % 8 === 7 || (content as number) % 2 === 1;
     const expected = Array.from({ length: 40 }, (_, index) => index).filter(mine);
     const read: unknown[] = [];
-    for (let page = await box.read("ann", { limit: 2 }); page.messages.length > 0; page = await box.read("ann", { limit: 2, commit: page.position })) read.push(...page.messages.map(({ content }) => content));
+    for (
+      let page = await box.read("ann", { limit: 2 });
+      page.messages.length > 0;
+      page = await box.read("ann", { limit: 2, commit: page.position })
+    )
+      read.push(...page.messages.map(({ content }) => content));
     expect(read).toEqual(expected);
     const streamed: unknown[] = [];
     for await (const { content } of box.stream("ann", { from: "start" })) {
@@ -405,7 +424,9 @@ describe("kinds of channels", () => {
       if (streamed.length === expected.length) break;
     }
     expect(streamed).toEqual(expected);
-    expect((await box.claim("eve", { limit: 100 })).map(({ message }) => message.recipientId)).toEqual(Array.from({ length: 5 }, () => undefined));
+    expect((await box.claim("eve", { limit: 100 })).map(({ message }) => message.recipientId)).toEqual(
+      Array.from({ length: 5 }, () => undefined),
+    );
     expect((await box.history("admin")).messages).toHaveLength(40);
   });
 
@@ -481,7 +502,8 @@ describe("subscriptions", () => {
     store.open = async (...args) => {
       const log = await open(...args);
       const read = log.read.bind(log);
-      log.read = (request) => (refusals-- > 0 ? Promise.reject(new SSSNError("store_unavailable", "The database is being opened again.")) : read(request));
+      log.read = (request) =>
+        refusals-- > 0 ? Promise.reject(new SSSNError("store_unavailable", "The database is being opened again.")) : read(request);
       return log;
     };
     const channel = new PassthroughChannel({ id: "c", store, clock, logger: silentLogger });

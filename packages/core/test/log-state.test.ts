@@ -12,8 +12,9 @@ describe("IntervalSet", () => {
         for (const { add, start, length } of steps) {
           if (add) set.add(start, start + length - 1);
           else set.delete(start);
-          for (let sequence = start; sequence < start + (add ? length : 1); sequence++) if (add) model.add(sequence);
-          else model.delete(sequence);
+          for (let sequence = start; sequence < start + (add ? length : 1); sequence++)
+            if (add) model.add(sequence);
+            else model.delete(sequence);
         }
         const all = Array.from({ length: 50 }, (_, index) => index + 1);
         expect(all.filter((sequence) => set.has(sequence))).toEqual(all.filter((sequence) => model.has(sequence)));
@@ -22,7 +23,9 @@ describe("IntervalSet", () => {
         for (const from of [1, 7, 20]) {
           expect(set.nextAbsent(from)).toBe(all.find((sequence) => sequence >= from && !model.has(sequence)));
           expect(set.nextPresent(from)).toBe(all.find((sequence) => sequence >= from && model.has(sequence)));
-          expect(set.countWithin(from, 30)).toBe(all.filter((sequence) => sequence >= from && sequence <= 30 && model.has(sequence)).length);
+          expect(set.countWithin(from, 30)).toBe(
+            all.filter((sequence) => sequence >= from && sequence <= 30 && model.has(sequence)).length,
+          );
         }
       }),
     );
@@ -40,7 +43,12 @@ describe("PriorityQueue", () => {
         for (const item of gone) queue.delete(item);
         const taken: number[] = [];
         for (let item = queue.pop(); item; item = queue.pop()) taken.push(item.key);
-        expect(taken).toEqual(items.filter((item) => !gone.has(item)).map(({ key }) => key).sort((a, b) => a - b));
+        expect(taken).toEqual(
+          items
+            .filter((item) => !gone.has(item))
+            .map(({ key }) => key)
+            .sort((a, b) => a - b),
+        );
       }),
     );
   });
@@ -84,7 +92,14 @@ describe("ClaimLedger", () => {
 
   it("believes a later batch, and what is stored by itself, more than an earlier batch", () => {
     const claims = [1, 2, 3].map((sequence) => ({ sequence, lane: "", deliveries: 1 }));
-    const stored = (number: number, readerId: string, of: typeof claims): ClaimBatch => ({ number, readerId, leaseMs: 1_000, expiresAt: 1_000, token: "0".repeat(20), claims: of });
+    const stored = (number: number, readerId: string, of: typeof claims): ClaimBatch => ({
+      number,
+      readerId,
+      leaseMs: 1_000,
+      expiresAt: 1_000,
+      token: "0".repeat(20),
+      claims: of,
+    });
     const ledger = new ClaimLedger(() => 0, {
       settled: [{ start: 3, end: 3 }],
       records: [{ sequence: 2, lane: "", deliveries: 1, state: "returned" }],
@@ -93,7 +108,12 @@ describe("ClaimLedger", () => {
     expect(ledger.stats("g", 1, 3)).toMatchObject({ ready: 1, claimed: 1 });
     expect(ledger.settle("late", { receipt: sequenceToken(1, "0".repeat(20)), action: "acknowledge" }).status).toBe("acknowledged");
     // The early batch has nothing left, the late one has just ended.
-    expect(ledger.takeChanges().batches).toEqual(new Map([[1, undefined], [2, undefined]]));
+    expect(ledger.takeChanges().batches).toEqual(
+      new Map([
+        [1, undefined],
+        [2, undefined],
+      ]),
+    );
     expect(ledger.openBatch("next", 1_000).number).toBe(3);
   });
 });
@@ -101,7 +121,8 @@ describe("ClaimLedger", () => {
 describe("tokens", () => {
   it("carry their sequence, and only texts of their form do", () => {
     for (const sequence of [1, 35, 36, 2 ** 40, Number.MAX_SAFE_INTEGER]) expect(sequenceOfToken(sequenceToken(sequence))).toBe(sequence);
-    for (const text of ["", "1", "1-", "1-xyz", `${"z".repeat(12)}-${"0".repeat(20)}`, `zzzzzzzzzzz-${"0".repeat(20)}`]) expect(sequenceOfToken(text)).toBeUndefined();
+    for (const text of ["", "1", "1-", "1-xyz", `${"z".repeat(12)}-${"0".repeat(20)}`, `zzzzzzzzzzz-${"0".repeat(20)}`])
+      expect(sequenceOfToken(text)).toBeUndefined();
   });
 
   it("are never the same twice", () => {

@@ -1,5 +1,13 @@
 import { describe, expect, it, onTestFinished } from "vitest";
-import { MailboxChannel, MemoryMessageStore, Requester, WorkQueueChannel, answer, silentLogger, type RequesterOptions } from "../src/index.js";
+import {
+  MailboxChannel,
+  MemoryMessageStore,
+  Requester,
+  WorkQueueChannel,
+  answer,
+  silentLogger,
+  type RequesterOptions,
+} from "../src/index.js";
 import { VirtualClock } from "../src/testing.js";
 
 interface Setting {
@@ -35,7 +43,10 @@ async function setting(): Promise<Setting> {
 describe("request and reply", () => {
   it("gives each of a thousand concurrent requests its own reply, also to two requesters of one name (W41)", async () => {
     const { clock, requests, replies, ask } = await setting();
-    const worker = answer({ systemId: "answerer", requests, replies, clock, logger: silentLogger, concurrency: 10 }, ({ content }) => content * 2);
+    const worker = answer(
+      { systemId: "answerer", requests, replies, clock, logger: silentLogger, concurrency: 10 },
+      ({ content }) => content * 2,
+    );
     const [one, other] = [await ask(), await ask()];
     const asked = Array.from({ length: 1_000 }, (_, index) => (index % 2 === 0 ? one : other).request(index));
     await clock.advance(10);
@@ -62,7 +73,11 @@ describe("request and reply", () => {
     const asked = requester.request(1, { timeoutMs: 60_000 });
     await clock.advance(1);
     const [claim] = await requests.claim("crashed", { leaseMs: 1_000 });
-    await replies.write("crashed", 10, { id: `${claim?.message.sequence}.reply@requests`, correlationId: claim?.message.correlationId ?? "", recipientId: "asker" });
+    await replies.write("crashed", 10, {
+      id: `${claim?.message.sequence}.reply@requests`,
+      correlationId: claim?.message.correlationId ?? "",
+      recipientId: "asker",
+    });
     await clock.advance(1_000);
     const worker = answer({ systemId: "answerer", requests, replies, clock, logger: silentLogger }, () => ++times * 100);
     await clock.advance(10);
@@ -87,7 +102,10 @@ describe("request and reply", () => {
     const { ask } = await setting();
     const requester = await ask();
     const abort = new AbortController();
-    const [aborted, closed] = [requester.request(1, { signal: abort.signal }).catch((error: unknown) => error), requester.request(2).catch((error: unknown) => error)];
+    const [aborted, closed] = [
+      requester.request(1, { signal: abort.signal }).catch((error: unknown) => error),
+      requester.request(2).catch((error: unknown) => error),
+    ];
     abort.abort(new Error("enough"));
     expect(await aborted).toMatchObject({ message: "enough" });
     await requester.close();

@@ -102,7 +102,13 @@ describe("topology", () => {
     const system = new BaseSystem({ id: "s", name: "S", description: "d", capabilities: [{ name: "plan", description: "plans" }] });
     system.addChannel(channel("own"));
     const sub = system.addSubsystem(new BaseSystem({ id: "sub" }), { channels: ["own"] });
-    expect(system.descriptor()).toEqual({ id: "s", name: "S", description: "d", capabilities: [{ name: "plan", description: "plans" }], channels: ["own"] });
+    expect(system.descriptor()).toEqual({
+      id: "s",
+      name: "S",
+      description: "d",
+      capabilities: [{ name: "plan", description: "plans" }],
+      channels: ["own"],
+    });
     expect(sub.descriptor().channels).toEqual(["own"]);
   });
 
@@ -183,7 +189,7 @@ describe("running", () => {
       step: (_system, { tick }) => {
         if (tick === 2) throw new Error("sync");
         if (tick === 3) return Promise.reject(new Error("async"));
-        if (tick === 4) throw "no error at all";  
+        if (tick === 4) throw "no error at all";
         return undefined;
       },
       onStepError: (error) => {
@@ -269,14 +275,22 @@ describe("shutting down", () => {
     const order: string[] = [];
     const system = new BaseSystem({ id: "s" });
     const sub = system.addSubsystem(new BaseSystem({ id: "sub" }));
-    for (const [owner, id] of [[system, "top"], [sub, "bottom"]] as const) {
+    for (const [owner, id] of [
+      [system, "top"],
+      [sub, "bottom"],
+    ] as const) {
       owner.addChannel(channel(id)).events.on("state", (state) => state === "stopped" && order.push(id));
     }
     system.use({ [Symbol.asyncDispose]: () => Promise.resolve(void order.push("store")) });
     const running = await system.launch();
     const report = await running.close();
     expect(order).toEqual(["bottom", "top", "store"]);
-    expect([report.clean, report.channels.map(({ channelId }) => channelId), system.state, sub.state]).toEqual([true, ["bottom", "top"], "stopped", "stopped"]);
+    expect([report.clean, report.channels.map(({ channelId }) => channelId), system.state, sub.state]).toEqual([
+      true,
+      ["bottom", "top"],
+      "stopped",
+      "stopped",
+    ]);
     expect(await running.closed).toBe(report);
     expect(await system.stop()).toBe(report);
   });
@@ -293,7 +307,11 @@ describe("shutting down", () => {
 
   it("as a program drains at a signal and exits with 0, and at once at the second signal", async () => {
     const listeners = new Map<string, () => void>();
-    const host = { on: (signal: string, listener: () => void) => listeners.set(signal, listener), off: (signal: string) => listeners.delete(signal), exit: vi.fn() };
+    const host = {
+      on: (signal: string, listener: () => void) => listeners.set(signal, listener),
+      off: (signal: string) => listeners.delete(signal),
+      exit: vi.fn(),
+    };
     const program = runAsProgram(() => new BaseSystem({ id: "s" }).launch(), { host });
     await expect.poll(() => listeners.has("SIGTERM")).toBe(true);
     const [interrupt] = [listeners.get("SIGINT")];
@@ -308,7 +326,10 @@ describe("shutting down", () => {
   it("as a program says why it could not start, and exits with 1", async () => {
     const host = { on: () => undefined, off: () => undefined, exit: vi.fn() };
     const said: string[] = [];
-    await runAsProgram(() => defineSystem({ id: "s", logger, setup: () => Promise.reject(new Error("no port")) }).launch(), { host, onStartError: ({ message }) => said.push(message) });
+    await runAsProgram(() => defineSystem({ id: "s", logger, setup: () => Promise.reject(new Error("no port")) }).launch(), {
+      host,
+      onStartError: ({ message }) => said.push(message),
+    });
     expect([said, host.exit.mock.calls]).toEqual([["no port"], [[1]]]);
   });
 });

@@ -1,5 +1,15 @@
 import { expectTypeOf, it } from "vitest";
-import { ChannelClient, MemoryMessageStore, PassthroughChannel, WorkQueueChannel, defineSystem, work, type ChannelMessage, type ChannelPort, type StandardSchema } from "../src/index.js";
+import {
+  ChannelClient,
+  MemoryMessageStore,
+  PassthroughChannel,
+  WorkQueueChannel,
+  defineSystem,
+  work,
+  type ChannelMessage,
+  type ChannelPort,
+  type StandardSchema,
+} from "../src/index.js";
 
 interface Reading {
   readonly celsius: number;
@@ -29,7 +39,10 @@ it("every channel is a port, whatever it carries, and fits a client and a system
   expectTypeOf(channel).toExtend<ChannelPort<Reading>>();
   new ChannelClient("s").connect(channel);
   defineSystem({ id: "s" }).addChannel(channel);
-  expectTypeOf(work<Reading>).parameter(2).parameter(0).toEqualTypeOf<ChannelMessage<Reading>>();
+  expectTypeOf(work<Reading>)
+    .parameter(2)
+    .parameter(0)
+    .toEqualTypeOf<ChannelMessage<Reading>>();
 });
 
 it("a message and its content are read-only", () => {

@@ -28,7 +28,10 @@ describe("work()", () => {
     for (let index = 0; index < 20; index++) await queue.write("x", index);
     await clock.advance(1);
     const report = await worker.close();
-    expect([[...done].sort((a, b) => Number(a) - Number(b)), report]).toEqual([Array.from({ length: 20 }, (_, index) => index), { acknowledged: 20, failed: 0, lost: 0 }]);
+    expect([[...done].sort((a, b) => Number(a) - Number(b)), report]).toEqual([
+      Array.from({ length: 20 }, (_, index) => index),
+      { acknowledged: 20, failed: 0, lost: 0 },
+    ]);
   });
 
   it("tells whether messages can reach it, and not only whether it is alive", async () => {
@@ -52,7 +55,8 @@ describe("work()", () => {
 
   it("is deaf when its claim goes without an answer for longer than it may wait", async () => {
     const { clock, queue, options } = await setting();
-    queue.claim = (_reader, { signal } = {}) => new Promise((_, reject) => signal?.addEventListener("abort", () => reject(new Error("ended"))));
+    queue.claim = (_reader, { signal } = {}) =>
+      new Promise((_, reject) => signal?.addEventListener("abort", () => reject(new Error("ended"))));
     const worker = work(queue, "w", () => {}, options);
     await clock.advance(25_000);
     expect(worker.isListening).toBe(true);
@@ -128,7 +132,11 @@ describe("work()", () => {
     );
     await queue.write("x", 1);
     await clock.advance(10_000);
-    expect(deliveries).toEqual([[1, 0], [2, 1_000], [3, 3_000]]);
+    expect(deliveries).toEqual([
+      [1, 0],
+      [2, 1_000],
+      [3, 3_000],
+    ]);
     expect(await worker.close()).toEqual({ acknowledged: 1, failed: 2, lost: 0 });
   });
 
@@ -215,7 +223,8 @@ describe("ChannelClient", () => {
     const [first, second] = [new ChannelClient("r"), new ChannelClient("r")];
     first.connect(channel);
     second.connect(channel);
-    const contents = async (client: ChannelClient): Promise<unknown[]> => (await client.read("c", { limit: 2 })).messages.map(({ content }) => content);
+    const contents = async (client: ChannelClient): Promise<unknown[]> =>
+      (await client.read("c", { limit: 2 })).messages.map(({ content }) => content);
     expect(await contents(first)).toEqual([1, 2]);
     expect(await contents(second)).toEqual([1, 2]);
     expect(await contents(first)).toEqual([3, 4]);

@@ -61,7 +61,10 @@ export class CapabilityCaller implements AsyncDisposable {
       const { requests, replies } = capabilities.find((capability) => capability.name === name) ?? NOTHING;
       if (requests !== undefined && replies !== undefined) return { requests, replies };
     }
-    throw new SSSNError("not_found", `No live system ${systemId === undefined ? "" : `${systemId} `}exposes ${JSON.stringify(name)}. Exposed: ${(await this.#exposed()).join(", ") || "nothing"}.`);
+    throw new SSSNError(
+      "not_found",
+      `No live system ${systemId === undefined ? "" : `${systemId} `}exposes ${JSON.stringify(name)}. Exposed: ${(await this.#exposed()).join(", ") || "nothing"}.`,
+    );
   }
 
   async #exposed(): Promise<readonly string[]> {

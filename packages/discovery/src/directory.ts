@@ -1,4 +1,14 @@
-import { SSSNError, systemClock, type ChannelEndpoint, type ChannelInfo, type ChannelPort, type ChannelResolver, type Clock, type Subscription, type SystemDescriptor } from "@sssn/core";
+import {
+  SSSNError,
+  systemClock,
+  type ChannelEndpoint,
+  type ChannelInfo,
+  type ChannelPort,
+  type ChannelResolver,
+  type Clock,
+  type Subscription,
+  type SystemDescriptor,
+} from "@sssn/core";
 import { RegistrationIndex, type ChannelQuery, type DirectoryEntry, type SystemQuery } from "./registration-index.js";
 
 /** How a {@link Directory} reads and connects. */
@@ -73,14 +83,21 @@ export class Directory implements ChannelResolver {
     const info = channels.find(({ id }) => id === channelId);
     if (!info) {
       const known = channels.map(({ id }) => id);
-      throw new SSSNError("channel_not_found", `No live channel ${JSON.stringify(channelId)} is registered. Registered: ${known.join(", ") || "none"}.`, { details: { known } });
+      throw new SSSNError(
+        "channel_not_found",
+        `No live channel ${JSON.stringify(channelId)} is registered. Registered: ${known.join(", ") || "none"}.`,
+        { details: { known } },
+      );
     }
     for (const endpoint of info.endpoints) {
       const channel = this.#options.connect?.(endpoint, info);
       if (channel) return channel;
     }
     const offered = info.endpoints.map(({ transport }) => transport).join(", ") || "no endpoint";
-    throw new SSSNError("unsupported_operation", `Channel ${channelId} offers ${offered}, and this directory was given no \`connect\` that speaks it.`);
+    throw new SSSNError(
+      "unsupported_operation",
+      `Channel ${channelId} offers ${offered}, and this directory was given no \`connect\` that speaks it.`,
+    );
   }
 
   /** Tells what becomes live and what is gone, from now on: withdrawn, or expired without a refresh. */
@@ -99,10 +116,14 @@ export class Directory implements ChannelResolver {
       if (next < Infinity) cancel = this.#clock.schedule(look, Math.max(1, next - now), { background: true });
     };
     look();
-    const subscription = await this.#channel.subscribe(this.#readerId, async () => {
-      await this.#refresh();
-      look();
-    }, { from: { after: this.#position } });
+    const subscription = await this.#channel.subscribe(
+      this.#readerId,
+      async () => {
+        await this.#refresh();
+        look();
+      },
+      { from: { after: this.#position } },
+    );
     void subscription.closed.catch(() => undefined).then(() => cancel());
     return subscription;
   }

@@ -103,21 +103,37 @@ export class DiscoveryChannel extends BaseChannel<Registration> implements Chann
   }
 
   /** Registers a system's channels, refreshes them, and withdraws them in the end. The host does this: it needs no grant. */
-  async publish(registrantId: string, channels: readonly ChannelInfo[], systems: readonly SystemDescriptor[]): Promise<PublishedRegistration> {
+  async publish(
+    registrantId: string,
+    channels: readonly ChannelInfo[],
+    systems: readonly SystemDescriptor[],
+  ): Promise<PublishedRegistration> {
     const registrations: Registration[] = [
       ...channels.map((channel) => ({ type: "channel" as const, id: channel.id, ttlMs: this.#ttlMs, channel })),
       ...systems.map((system) => ({ type: "system" as const, id: system.id, ttlMs: this.#ttlMs, system })),
     ];
     const announce = async (all: readonly Registration[]): Promise<void> => {
-      for (const registration of all) await this.#inTurn(() => this.#register(registrantId, registration, (checked) => this.ingestAs(registrantId, checked)));
+      for (const registration of all)
+        await this.#inTurn(() => this.#register(registrantId, registration, (checked) => this.ingestAs(registrantId, checked)));
     };
     await announce(registrations);
-    const heartbeat = new Ticker(this.options.clock, this.#ttlMs / 3, () => announce(registrations).catch((error: unknown) => this.report("maintain", toError(error))), { background: true });
+    const heartbeat = new Ticker(
+      this.options.clock,
+      this.#ttlMs / 3,
+      () => announce(registrations).catch((error: unknown) => this.report("maintain", toError(error))),
+      { background: true },
+    );
     heartbeat.start();
     return {
       withdraw: async () => {
         await heartbeat.stop();
-        await announce(registrations.map(({ type, id }) => ({ type: "withdrawn" as const, of: type === "system" ? ("system" as const) : ("channel" as const), id })));
+        await announce(
+          registrations.map(({ type, id }) => ({
+            type: "withdrawn" as const,
+            of: type === "system" ? ("system" as const) : ("channel" as const),
+            id,
+          })),
+        );
       },
     };
   }
@@ -128,7 +144,11 @@ export class DiscoveryChannel extends BaseChannel<Registration> implements Chann
     const type = registration.type === "withdrawn" ? registration.of : registration.type;
     const owner = this.#index.get(type, registration.id, this.options.clock.now());
     if (owner && owner.registrantId !== senderId) {
-      throw new SSSNError("insufficient_role", `The ${type} ${registration.id} is registered by somebody else until its registration ends; only its registrant may change it.`, { details: { id: registration.id } });
+      throw new SSSNError(
+        "insufficient_role",
+        `The ${type} ${registration.id} is registered by somebody else until its registration ends; only its registrant may change it.`,
+        { details: { id: registration.id } },
+      );
     }
     const receipt = await store(registration);
     await this.#catchUp();
@@ -162,7 +182,7 @@ export class DiscoveryChannel extends BaseChannel<Registration> implements Chann
   protected override async onMaintain(): Promise<void> {
     await this.#catchUp();
     const live = new Set(this.#index.live(this.options.clock.now()).map(({ sequence }) => sequence));
-    for (let after = 0; after < this.#position; ) {
+    for (let after = 0; after < this.#position;) {
       const page = await this.log.read({ after, limit: PAGE });
       await this.log.remove(page.messages.filter(({ sequence }) => !live.has(sequence) && sequence <= this.#position).map(({ id }) => id));
       after = page.position;

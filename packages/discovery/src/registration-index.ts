@@ -2,7 +2,9 @@ import type { ChannelInfo, ChannelMessage, SystemDescriptor, Visibility } from "
 import { checkRegistration, type Registration } from "./registration.js";
 
 /** A live entry of the directory. */
-export type DirectoryEntry = ({ readonly type: "channel"; readonly channel: ChannelInfo } | { readonly type: "system"; readonly system: SystemDescriptor }) & {
+export type DirectoryEntry = (
+  { readonly type: "channel"; readonly channel: ChannelInfo } | { readonly type: "system"; readonly system: SystemDescriptor }
+) & {
   readonly id: string;
   /** Who registered it, and who alone may change it. */
   readonly registrantId: string;

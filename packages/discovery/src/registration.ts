@@ -1,4 +1,12 @@
-import { SSSNError, describe, freezeJsonWithin, validateIdentifier, validateInteger, type ChannelInfo, type SystemDescriptor } from "@sssn/core";
+import {
+  SSSNError,
+  describe,
+  freezeJsonWithin,
+  validateIdentifier,
+  validateInteger,
+  type ChannelInfo,
+  type SystemDescriptor,
+} from "@sssn/core";
 
 /** How long a registration lives without a refresh that says nothing else: a minute. */
 export const DEFAULT_TTL_MS = 60_000;
@@ -30,7 +38,11 @@ export function checkRegistration(value: unknown): Registration {
     case "system":
       return { type: "system", id, ttlMs: ttl(registration["ttlMs"]), system: systemDescriptor(id, registration["system"]) };
     case "withdrawn":
-      return { type: "withdrawn", id, of: registration["of"] === "system" ? "system" : oneOf("content.of", registration["of"], ["channel", "system"]) };
+      return {
+        type: "withdrawn",
+        id,
+        of: registration["of"] === "system" ? "system" : oneOf("content.of", registration["of"], ["channel", "system"]),
+      };
     default:
       throw invalid("content.type", registration["type"], `one of channel, system, withdrawn`);
   }
@@ -48,7 +60,10 @@ function channelInfo(id: string, value: unknown): ChannelInfo {
     ...(info["periodMs"] === undefined ? {} : { periodMs: validateInteger("periodMs", info["periodMs"], 1, Number.MAX_SAFE_INTEGER) }),
     endpoints: list("content.channel.endpoints", info["endpoints"], MOST_ENDPOINTS).map((entry, index) => {
       const endpoint = record(`content.channel.endpoints[${index}]`, entry, ["transport", "url"]);
-      return { transport: validateIdentifier("transport", endpoint["transport"]), url: httpUrl(`content.channel.endpoints[${index}].url`, endpoint["url"]) };
+      return {
+        transport: validateIdentifier("transport", endpoint["transport"]),
+        url: httpUrl(`content.channel.endpoints[${index}].url`, endpoint["url"]),
+      };
     }),
   };
 }
@@ -77,7 +92,11 @@ function systemDescriptor(id: string, value: unknown): SystemDescriptor {
 }
 
 /** A member that may be left out. */
-function optional<Name extends string, Value>(name: Name, of: Readonly<Record<string, unknown>>, check: (value: unknown) => Value): { readonly [Key in Name]?: Value } {
+function optional<Name extends string, Value>(
+  name: Name,
+  of: Readonly<Record<string, unknown>>,
+  check: (value: unknown) => Value,
+): { readonly [Key in Name]?: Value } {
   const value = of[name];
   return value === undefined ? {} : ({ [name]: check(value) } as { readonly [Key in Name]: Value });
 }
@@ -111,7 +130,8 @@ function oneOf<Name extends string>(path: string, value: unknown, names: readonl
 function record(path: string, value: unknown, known: readonly string[]): Readonly<Record<string, unknown>> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid(path, value, "an object");
   const stranger = Object.keys(value).find((key) => !known.includes(key));
-  if (stranger !== undefined) throw invalid(`${path}.${stranger}`, (value as Record<string, unknown>)[stranger], "left out: it is unknown here");
+  if (stranger !== undefined)
+    throw invalid(`${path}.${stranger}`, (value as Record<string, unknown>)[stranger], "left out: it is unknown here");
   return value as Record<string, unknown>;
 }
 

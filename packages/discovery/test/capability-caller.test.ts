@@ -16,12 +16,18 @@ async function planner(): Promise<{ readonly caller: CapabilityCaller; readonly 
   system.addChannel(new DiscoveryChannel({ id: "discovery", store, security, logger, visibility: "public" }));
   system.addChannel(new WorkQueueChannel(common("plans-wanted")));
   system.addChannel(new MailboxChannel(common("plans")));
-  system.expose<string, string[]>({ name: "plan", description: "Makes a plan", requests: "plans-wanted", replies: "plans", inputSchema: { type: "string" } }, (goal) => [`think of ${goal}`, `do ${goal}`]);
+  system.expose<string, string[]>(
+    { name: "plan", description: "Makes a plan", requests: "plans-wanted", replies: "plans", inputSchema: { type: "string" } },
+    (goal) => [`think of ${goal}`, `do ${goal}`],
+  );
   const running = await system.publish({ transport: new HttpTransport({ port: 0, logger }) });
   const newToken = (): Promise<string> => security.generateToken({ systemId: "visitor", role: "write", channels: "*" });
   let token = await newToken();
   const discovery = new HttpChannel({ url: running.addresses[0] ?? "", id: "discovery", token: await newToken(), logger });
-  const caller = new CapabilityCaller(new Directory(discovery, "visitor", { connect: ({ url }) => new HttpChannel({ url, token, logger }) }), "visitor");
+  const caller = new CapabilityCaller(
+    new Directory(discovery, "visitor", { connect: ({ url }) => new HttpChannel({ url, token, logger }) }),
+    "visitor",
+  );
   onTestFinished(async () => {
     await caller.close();
     await running.close({ timeoutMs: 2_000 });
@@ -41,7 +47,9 @@ describe("calling a capability by name", () => {
     const { caller } = await planner();
     expect(await caller.call<string[]>("plan", "tea")).toEqual(["think of tea", "do tea"]);
     const goals = Array.from({ length: 200 }, (_, index) => `goal ${index}`);
-    expect(await Promise.all(goals.map((goal) => caller.call<string[]>("plan", goal)))).toEqual(goals.map((goal) => [`think of ${goal}`, `do ${goal}`]));
+    expect(await Promise.all(goals.map((goal) => caller.call<string[]>("plan", goal)))).toEqual(
+      goals.map((goal) => [`think of ${goal}`, `do ${goal}`]),
+    );
   });
 
   it("says who exposes what when nobody can, and when the named system can't", async () => {
@@ -55,6 +63,8 @@ describe("calling a capability by name", () => {
     await caller.call("plan", "tea");
     await renewToken();
     // Until the stream has ended, calls are refused with the old token; then the next one begins anew with the new one.
-    await expect.poll(() => caller.call("plan", "coffee").catch((error: unknown) => error), { timeout: 10_000 }).toEqual(["think of coffee", "do coffee"]);
+    await expect
+      .poll(() => caller.call("plan", "coffee").catch((error: unknown) => error), { timeout: 10_000 })
+      .toEqual(["think of coffee", "do coffee"]);
   });
 });

@@ -21,7 +21,15 @@ import { Directory, DiscoveryChannel } from "../src/index.js";
 const logger = silentLogger;
 
 function info(id: string, more: Partial<ChannelInfo> = {}): ChannelInfo {
-  return { id, name: id, description: "", kind: "passthrough", visibility: "public", endpoints: [{ transport: "http", url: `http://127.0.0.1:1/channels/${id}` }], ...more };
+  return {
+    id,
+    name: id,
+    description: "",
+    kind: "passthrough",
+    visibility: "public",
+    endpoints: [{ transport: "http", url: `http://127.0.0.1:1/channels/${id}` }],
+    ...more,
+  };
 }
 
 async function discoveryOn(store: MessageStore, clock: Clock, ttlMs = 60_000): Promise<DiscoveryChannel> {
@@ -52,12 +60,22 @@ describe("registrations", () => {
     const { discovery } = await setting();
     await discovery.registerChannel("s", info("a"));
     await discovery.registerChannel("s", info("b", { visibility: "private", kind: "work-queue" }));
-    await discovery.registerSystem("s", { id: "planner", name: "Planner", description: "", capabilities: [{ name: "plan", description: "" }], channels: ["a"] });
+    await discovery.registerSystem("s", {
+      id: "planner",
+      name: "Planner",
+      description: "",
+      capabilities: [{ name: "plan", description: "" }],
+      channels: ["a"],
+    });
     expect(discovery.findChannels().map(({ id }) => id)).toEqual(["a", "b"]);
     expect(discovery.findChannels({ visibility: "private" }).map(({ id }) => id)).toEqual(["b"]);
     expect(discovery.findChannels({ kind: "passthrough" }).map(({ id }) => id)).toEqual(["a"]);
     expect(discovery.findSystems({ capability: "plan" }).map(({ id }) => id)).toEqual(["planner"]);
-    expect([discovery.findSystems({ capability: "pla" }), discovery.getChannel("c"), discovery.getSystem("planner")?.channels]).toEqual([[], undefined, ["a"]]);
+    expect([discovery.findSystems({ capability: "pla" }), discovery.getChannel("c"), discovery.getSystem("planner")?.channels]).toEqual([
+      [],
+      undefined,
+      ["a"],
+    ]);
   });
 
   it("are replaced by the newest of an id, not doubled [W25]", async () => {
@@ -83,7 +101,11 @@ describe("registrations", () => {
   it("belong to who made them: nobody else replaces or withdraws them, an admin removes them", async () => {
     const { clock, discovery } = await setting();
     const { id } = await discovery.registerChannel("owner", info("a"));
-    for (const call of [() => discovery.registerChannel("thief", info("a")), () => discovery.withdraw("thief", "channel", "a"), () => discovery.writeBatch("thief", [{ content: { type: "withdrawn", of: "channel", id: "a" } }])]) {
+    for (const call of [
+      () => discovery.registerChannel("thief", info("a")),
+      () => discovery.withdraw("thief", "channel", "a"),
+      () => discovery.writeBatch("thief", [{ content: { type: "withdrawn", of: "channel", id: "a" } }]),
+    ]) {
       expect(await codeOf(call())).toBe("insufficient_role");
     }
     expect(discovery.getChannel("a")).toBeDefined();
@@ -102,9 +124,22 @@ describe("registrations", () => {
     ["another id inside", { type: "channel", id: "a", channel: info("b") }],
     ["a negative life", { type: "channel", id: "a", ttlMs: -1, channel: info("a") }],
     ["an endless life", { type: "channel", id: "a", ttlMs: Infinity, channel: info("a") }],
-    ["a script as address", { type: "channel", id: "a", channel: info("a", { endpoints: [{ transport: "http", url: "javascript:alert(1)" }] }) }],
-    ["a file as address", { type: "channel", id: "a", channel: info("a", { endpoints: [{ transport: "http", url: "file:///etc/passwd" }] }) }],
-    ["a thousand addresses", { type: "channel", id: "a", channel: info("a", { endpoints: Array.from({ length: 1_000 }, () => ({ transport: "http", url: "http://h" })) }) }],
+    [
+      "a script as address",
+      { type: "channel", id: "a", channel: info("a", { endpoints: [{ transport: "http", url: "javascript:alert(1)" }] }) },
+    ],
+    [
+      "a file as address",
+      { type: "channel", id: "a", channel: info("a", { endpoints: [{ transport: "http", url: "file:///etc/passwd" }] }) },
+    ],
+    [
+      "a thousand addresses",
+      {
+        type: "channel",
+        id: "a",
+        channel: info("a", { endpoints: Array.from({ length: 1_000 }, () => ({ transport: "http", url: "http://h" })) }),
+      },
+    ],
     ["an unknown member", { type: "channel", id: "a", channel: { ...info("a"), admin: true } }],
   ])("that are %s are refused, and hide nothing", async (_what, content) => {
     const { discovery } = await setting();
@@ -127,7 +162,9 @@ describe("publish()", () => {
     const store = new MemoryMessageStore({ clock });
     const discovery = new DiscoveryChannel({ id: "discovery", store, clock, ttlMs: 60_000, visibility: Visibility.PUBLIC, logger });
     const system = new BaseSystem({ id: "host", clock, tickRate: 0.001, logger });
-    system.addChannel(new PassthroughChannel({ id: "orders", store, clock, visibility: Visibility.PUBLIC, maintenanceIntervalMs: 86_400_000 }));
+    system.addChannel(
+      new PassthroughChannel({ id: "orders", store, clock, visibility: Visibility.PUBLIC, maintenanceIntervalMs: 86_400_000 }),
+    );
     system.addChannel(new PassthroughChannel({ id: "secret", store, clock, maintenanceIntervalMs: 86_400_000 }));
     system.addChannel(discovery);
     const running = await system.publish({ transport: new HttpTransport({ port: 0 }) });
@@ -167,7 +204,9 @@ describe("publish()", () => {
     expect((await client.read("orders")).messages).toMatchObject([{ senderId: "clerk", content: { item: "tea" } }]);
     const error: unknown = await client.connectFrom(directory, "ordres").catch((thrown: unknown) => thrown);
     expect(isSSSNError(error, "channel_not_found") && error.details["known"]).toEqual(["orders", "discovery"]);
-    expect(await codeOf(new Directory(new HttpChannel({ url: running.addresses[0] ?? "", id: "discovery", token }), "clerk").resolve("orders"))).toBe("unsupported_operation");
+    expect(
+      await codeOf(new Directory(new HttpChannel({ url: running.addresses[0] ?? "", id: "discovery", token }), "clerk").resolve("orders")),
+    ).toBe("unsupported_operation");
   });
 
   it("can't be poisoned over HTTP by a writer that does not own the record", async () => {
@@ -182,7 +221,9 @@ describe("publish()", () => {
     for (const role of ["write", "admin"] as const) {
       const token = await security.generateToken({ systemId: "thief", role, channels: "*" });
       const remote = new HttpChannel({ url: running.addresses[0] ?? "", id: "discovery", token });
-      expect(await codeOf(remote.write("host", { type: "channel", id: "discovery", ttlMs: 60_000, channel: info("discovery") }))).toBe("insufficient_role");
+      expect(await codeOf(remote.write("host", { type: "channel", id: "discovery", ttlMs: 60_000, channel: info("discovery") }))).toBe(
+        "insufficient_role",
+      );
     }
     expect(discovery.getChannel("discovery")?.endpoints[0]?.url).toContain(running.addresses[0]);
   });

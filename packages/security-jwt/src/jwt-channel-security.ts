@@ -108,7 +108,9 @@ export class JWTChannelSecurity implements ChannelSecurity {
   async authorizeRequest(credential: string, channelId: string, operation: ChannelOperation): Promise<Principal> {
     const claims = await this.#verify(credential);
     if (claims.channels !== "*" && !claims.channels.has(channelId)) {
-      throw new SSSNError("insufficient_scope", `The token of ${claims.systemId} is not for channel ${channelId}.`, { details: { channel: channelId } });
+      throw new SSSNError("insufficient_scope", `The token of ${claims.systemId} is not for channel ${channelId}.`, {
+        details: { channel: channelId },
+      });
     }
     if (!roleCovers(claims.role, OPERATION_ROLES[operation])) throw insufficientRole(claims.systemId, channelId, operation);
     return principalOf(claims);
@@ -117,7 +119,11 @@ export class JWTChannelSecurity implements ChannelSecurity {
   /** @throws SSSNError `invalid_argument` when there is no key to sign with; `invalid_identifier`. */
   async generateToken({ systemId, role, channels, expiresInSeconds = 86_400 }: TokenRequest): Promise<string> {
     const signing = await this.#keys.signing();
-    if (!signing) throw new SSSNError("invalid_argument", "This JWTChannelSecurity has no secret or private key: it checks tokens and can't issue any.");
+    if (!signing)
+      throw new SSSNError(
+        "invalid_argument",
+        "This JWTChannelSecurity has no secret or private key: it checks tokens and can't issue any.",
+      );
     validateIdentifier("system id", systemId);
     validateInteger("expiresInSeconds", expiresInSeconds, 1, LONGEST_LIFE_SECONDS);
     if (!roleCovers(role, "read")) throw new SSSNError("invalid_argument", `There is no role ${describe(role)}: use read, write or admin.`);

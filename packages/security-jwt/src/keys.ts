@@ -1,8 +1,31 @@
-import { createLocalJWKSet, createRemoteJWKSet, importPKCS8, importSPKI, type CryptoKey, type JSONWebKeySet, type JWTVerifyGetKey, type KeyObject } from "jose";
+import {
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  importPKCS8,
+  importSPKI,
+  type CryptoKey,
+  type JSONWebKeySet,
+  type JWTVerifyGetKey,
+  type KeyObject,
+} from "jose";
 import { SSSNError, describe } from "@sssn/core";
 
 /** Algorithms that a key may be used with. There is no "none", and a token never chooses. */
-export const ALGORITHMS = ["HS256", "HS384", "HS512", "ES256", "ES384", "ES512", "EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"] as const;
+export const ALGORITHMS = [
+  "HS256",
+  "HS384",
+  "HS512",
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+] as const;
 /** A name from {@link ALGORITHMS}. */
 export type Algorithm = (typeof ALGORITHMS)[number];
 
@@ -65,9 +88,11 @@ export function makeKeyRing(keys: readonly JWTKey[]): KeyRing {
 export function makeRemoteKeyRing({ algorithms, jwks }: JWKSSource): KeyRing {
   for (const algorithm of algorithms) {
     checkAlgorithm(algorithm);
-    if (algorithm.startsWith("HS")) throw new SSSNError("invalid_argument", `${algorithm} takes a shared secret, which is never published in a key set.`);
+    if (algorithm.startsWith("HS"))
+      throw new SSSNError("invalid_argument", `${algorithm} takes a shared secret, which is never published in a key set.`);
   }
-  const verification = jwks instanceof URL ? createRemoteJWKSet(jwks, { cooldownDuration: 30_000, cacheMaxAge: 600_000 }) : createLocalJWKSet(jwks);
+  const verification =
+    jwks instanceof URL ? createRemoteJWKSet(jwks, { cooldownDuration: 30_000, cacheMaxAge: 600_000 }) : createLocalJWKSet(jwks);
   return { algorithms, verification, signing: () => Promise.resolve(undefined) };
 }
 
@@ -81,18 +106,31 @@ function checkKey({ algorithm, secret, publicKey, privateKey }: JWTKey): void {
   const needed = SECRET_BYTES[algorithm];
   if (needed === undefined) {
     if (secret !== undefined || (publicKey === undefined && privateKey === undefined)) {
-      throw new SSSNError("invalid_argument", `${algorithm} takes a publicKey to check tokens, and a privateKey to issue them, but no secret.`);
+      throw new SSSNError(
+        "invalid_argument",
+        `${algorithm} takes a publicKey to check tokens, and a privateKey to issue them, but no secret.`,
+      );
     }
-    if (publicKey === undefined) throw new SSSNError("invalid_argument", `${algorithm} needs the publicKey as well: tokens are checked with it.`);
+    if (publicKey === undefined)
+      throw new SSSNError("invalid_argument", `${algorithm} needs the publicKey as well: tokens are checked with it.`);
     return;
   }
-  if (secret === undefined || publicKey !== undefined || privateKey !== undefined) throw new SSSNError("invalid_argument", `${algorithm} takes a secret and nothing else.`);
+  if (secret === undefined || publicKey !== undefined || privateKey !== undefined)
+    throw new SSSNError("invalid_argument", `${algorithm} takes a secret and nothing else.`);
   const bytes = secretBytes(secret);
   if (bytes.length < needed) {
-    throw new SSSNError("invalid_argument", `The secret for ${algorithm} has ${bytes.length} bytes and needs at least ${needed}. Make one with: openssl rand -hex ${needed}`);
+    throw new SSSNError(
+      "invalid_argument",
+      `The secret for ${algorithm} has ${bytes.length} bytes and needs at least ${needed}. Make one with: openssl rand -hex ${needed}`,
+    );
   }
-  if (new TextDecoder().decode(bytes).includes("-----BEGIN")) throw new SSSNError("invalid_argument", `The secret for ${algorithm} is a PEM key. A key pair goes with ES256, EdDSA or RS256.`);
-  if (new Set(bytes).size < 8) throw new SSSNError("invalid_argument", `The secret for ${algorithm} repeats a few characters and can be guessed. Make one with: openssl rand -hex ${needed}`);
+  if (new TextDecoder().decode(bytes).includes("-----BEGIN"))
+    throw new SSSNError("invalid_argument", `The secret for ${algorithm} is a PEM key. A key pair goes with ES256, EdDSA or RS256.`);
+  if (new Set(bytes).size < 8)
+    throw new SSSNError(
+      "invalid_argument",
+      `The secret for ${algorithm} repeats a few characters and can be guessed. Make one with: openssl rand -hex ${needed}`,
+    );
 }
 
 function secretBytes(secret: string | Uint8Array): Uint8Array {

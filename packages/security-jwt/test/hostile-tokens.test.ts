@@ -45,7 +45,13 @@ describe.each(securities())("the corpus of hostile tokens, against $algorithm [G
 interface WycheproofGroup {
   readonly private?: JWK;
   readonly public?: JWK;
-  readonly tests: readonly { readonly tcId: number; readonly comment: string; readonly jws: string; readonly result: string; readonly flags?: readonly string[] }[];
+  readonly tests: readonly {
+    readonly tcId: number;
+    readonly comment: string;
+    readonly jws: string;
+    readonly result: string;
+    readonly flags?: readonly string[];
+  }[];
 }
 
 /** Not part of this repository: the vectors of the Wycheproof project, where they lie beside it. */
@@ -63,7 +69,8 @@ describe.skipIf(!existsSync(VECTORS))("Wycheproof's JSON Web Signature vectors (
       for (const { tcId, jws, result, comment } of tests) {
         count++;
         const accepted = await accepts(jwk, jws);
-        if (accepted !== (result === "valid") && !(accepted && valid.has(jws))) unexpected.push(`${tcId} ${result} but ${accepted ? "accepted" : "refused"}: ${comment}`);
+        if (accepted !== (result === "valid") && !(accepted && valid.has(jws)))
+          unexpected.push(`${tcId} ${result} but ${accepted ? "accepted" : "refused"}: ${comment}`);
       }
     }
     console.log(`${count} vectors, ${unexpected.length} judged otherwise:\n${unexpected.join("\n")}`);

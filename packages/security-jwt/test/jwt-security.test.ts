@@ -13,7 +13,10 @@ function secure(more: Partial<ConstructorParameters<typeof JWTChannelSecurity>[0
 }
 
 /** A token with any claims, signed with any secret. */
-function sign(claims: Record<string, unknown>, { secret = SECRET, header = { alg: "HS256" } }: { secret?: string; header?: { alg: string; kid?: string } } = {}): Promise<string> {
+function sign(
+  claims: Record<string, unknown>,
+  { secret = SECRET, header = { alg: "HS256" } }: { secret?: string; header?: { alg: string; kid?: string } } = {},
+): Promise<string> {
   return new SignJWT(claims as never).setProtectedHeader(header).sign(new TextEncoder().encode(secret));
 }
 
@@ -24,7 +27,13 @@ async function codeOf(call: Promise<unknown>): Promise<ErrorCode | "allowed" | u
   );
 }
 
-const claims = (more: Record<string, unknown> = {}): Record<string, unknown> => ({ sub: "s", role: "admin", channels: "*", exp: now + 60, ...more });
+const claims = (more: Record<string, unknown> = {}): Record<string, unknown> => ({
+  sub: "s",
+  role: "admin",
+  channels: "*",
+  exp: now + 60,
+  ...more,
+});
 
 describe("keys", () => {
   it.each<[string, ConstructorParameters<typeof JWTChannelSecurity>[0]]>([
@@ -36,7 +45,15 @@ describe("keys", () => {
     ["the algorithm none", { keys: [{ algorithm: "none" as Algorithm, secret: SECRET }] }],
     ["a public key for HS256", { keys: [{ algorithm: "HS256", publicKey: "x" }] }],
     ["a secret for ES256", { keys: [{ algorithm: "ES256", secret: SECRET }] }],
-    ["several keys without names", { keys: [{ algorithm: "HS256", secret: SECRET }, { algorithm: "HS256", secret: `${SECRET}x` }] }],
+    [
+      "several keys without names",
+      {
+        keys: [
+          { algorithm: "HS256", secret: SECRET },
+          { algorithm: "HS256", secret: `${SECRET}x` },
+        ],
+      },
+    ],
     ["no key", { keys: [] }],
     ["nothing at all", {}],
     ["shared secrets in a key set", { keySet: { algorithms: ["HS256"], jwks: { keys: [] } } }],
@@ -51,19 +68,28 @@ describe("keys", () => {
   });
 
   it("rotate without a refused valid token, and an old key stops working when it goes", async () => {
-    const [old, next] = [{ kid: "old", algorithm: "HS256", secret: SECRET }, { kid: "new", algorithm: "HS256", secret: `next${SECRET}` }] as const satisfies JWTKey[];
+    const [old, next] = [
+      { kid: "old", algorithm: "HS256", secret: SECRET },
+      { kid: "new", algorithm: "HS256", secret: `next${SECRET}` },
+    ] as const satisfies JWTKey[];
     const security = new JWTChannelSecurity({ keys: [old], clock });
     const before = await security.generateToken({ systemId: "s", role: "read", channels: "*" });
     security.replaceKeys([next, old]);
     const after = await security.generateToken({ systemId: "s", role: "read", channels: "*" });
     for (const token of [before, after]) expect(await codeOf(security.authorizeRequest(token, "c", "read"))).toBe("allowed");
     security.replaceKeys([next]);
-    expect([await codeOf(security.authorizeRequest(before, "c", "read")), await codeOf(security.authorizeRequest(after, "c", "read"))]).toEqual(["token_invalid", "allowed"]);
+    expect([
+      await codeOf(security.authorizeRequest(before, "c", "read")),
+      await codeOf(security.authorizeRequest(after, "c", "read")),
+    ]).toEqual(["token_invalid", "allowed"]);
   });
 
   it("come from a key set, and then no token is issued", async () => {
     const { publicKey, privateKey } = await generateKeyPair("ES256");
-    const security = new JWTChannelSecurity({ keySet: { algorithms: ["ES256"], jwks: { keys: [{ ...(await exportJWK(publicKey)), kid: "k", alg: "ES256" }] } }, clock });
+    const security = new JWTChannelSecurity({
+      keySet: { algorithms: ["ES256"], jwks: { keys: [{ ...(await exportJWK(publicKey)), kid: "k", alg: "ES256" }] } },
+      clock,
+    });
     const token = await new SignJWT(claims() as never).setProtectedHeader({ alg: "ES256", kid: "k" }).sign(privateKey);
     expect(await codeOf(security.authorizeRequest(token, "c", "read"))).toBe("allowed");
     expect(await codeOf(security.generateToken({ systemId: "s", role: "read" }))).toBe("invalid_argument");
@@ -135,7 +161,10 @@ describe("a token", () => {
     const security = secure();
     const token = await security.generateToken({ systemId: "s", role, channels: ["c"] });
     for (const operation of ["read", "claim", "acknowledge", "stream", "info", "write", "history", "clear", "remove"] as const) {
-      const expected = allowed.includes(operation) || (role !== "read" && ["claim", "acknowledge", "stream", "info"].includes(operation)) ? "allowed" : "insufficient_role";
+      const expected =
+        allowed.includes(operation) || (role !== "read" && ["claim", "acknowledge", "stream", "info"].includes(operation))
+          ? "allowed"
+          : "insufficient_role";
       expect([operation, await codeOf(security.authorizeRequest(token, "c", operation))]).toEqual([operation, expected]);
     }
   });
@@ -158,7 +187,9 @@ describe("a token", () => {
 
   it("stands in no error message", async () => {
     const token = await sign(claims({ exp: now - 1 }));
-    const error: unknown = await secure().authorizeRequest(token, "c", "read").catch((thrown: unknown) => thrown);
+    const error: unknown = await secure()
+      .authorizeRequest(token, "c", "read")
+      .catch((thrown: unknown) => thrown);
     expect(JSON.stringify([error, String(error), (error as Error).cause])).not.toContain(token.slice(0, 20));
   });
 });

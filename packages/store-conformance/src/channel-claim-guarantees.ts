@@ -16,10 +16,27 @@ export const channelClaimGuarantees: readonly ChannelGuarantee[] = [
       const receipt = first?.receipt ?? "";
       equal((await bob.acknowledge("bob", [receipt]))[0]?.status, "unknown");
       equal((await ann.extend("ann", [receipt], { leaseMs: 90_000 }))[0]?.status, "extended");
-      equal((await ann.acknowledge("ann", [receipt, receipt, "made-up"])).map(({ status }) => status), ["acknowledged", "already_acknowledged", "unknown"]);
-      equal((await bob.nack("bob", rest.map((claim) => claim.receipt))).map(({ status }) => status), ["released", "released"]);
+      equal(
+        (await ann.acknowledge("ann", [receipt, receipt, "made-up"])).map(({ status }) => status),
+        ["acknowledged", "already_acknowledged", "unknown"],
+      );
+      equal(
+        (
+          await bob.nack(
+            "bob",
+            rest.map((claim) => claim.receipt),
+          )
+        ).map(({ status }) => status),
+        ["released", "released"],
+      );
       const again = await ann.claim("ann", { limit: 5 });
-      equal(again.map(({ message, deliveries }) => [message.content, deliveries]), [[2, 2], [3, 2]]);
+      equal(
+        again.map(({ message, deliveries }) => [message.content, deliveries]),
+        [
+          [2, 2],
+          [3, 2],
+        ],
+      );
     },
   },
   {
@@ -75,7 +92,10 @@ export const channelClaimGuarantees: readonly ChannelGuarantee[] = [
       await fill(port, ["bad"]);
       const [claim] = await port.claim(READER);
       equal((await port.deadLetter(READER, [claim?.receipt ?? ""], { reason: "unreadable" }))[0]?.status, "dead_lettered");
-      equal((await port.deadLetters(READER)).map(({ message, reason }) => [message.content, reason]), [["bad", "unreadable"]]);
+      equal(
+        (await port.deadLetters(READER)).map(({ message, reason }) => [message.content, reason]),
+        [["bad", "unreadable"]],
+      );
       equal(await port.claim(READER), []);
       equal(await port.requeue(READER), 1);
       equal((await port.claim(READER))[0]?.message.content, "bad");
@@ -97,14 +117,24 @@ export const channelClaimGuarantees: readonly ChannelGuarantee[] = [
     kind: "mailbox",
     async prove(channel) {
       const [writer, ann, bob] = [await channel.as(WRITER), await channel.as("ann"), await channel.as("bob")];
-      await writer.writeBatch(WRITER, [{ content: "for ann", recipientId: "ann" }, { content: "for bob", recipientId: "bob" }, { content: "for all" }]);
+      await writer.writeBatch(WRITER, [
+        { content: "for ann", recipientId: "ann" },
+        { content: "for bob", recipientId: "bob" },
+        { content: "for all" },
+      ]);
       equal(contentsOf((await ann.read("ann")).messages), ["for ann", "for all"]);
       equal(contentsOf((await bob.read("bob")).messages), ["for bob", "for all"]);
       const streamed: unknown[] = [];
       for await (const { content } of bob.stream("bob", { from: "start" })) if (streamed.push(content) === 2) break;
       equal(streamed, ["for bob", "for all"]);
-      equal((await bob.claim("bob", { limit: 10 })).map(({ message }) => message.content), ["for bob", "for all"]);
-      equal((await ann.claim("ann", { limit: 10 })).map(({ message }) => message.content), ["for ann"]);
+      equal(
+        (await bob.claim("bob", { limit: 10 })).map(({ message }) => message.content),
+        ["for bob", "for all"],
+      );
+      equal(
+        (await ann.claim("ann", { limit: 10 })).map(({ message }) => message.content),
+        ["for ann"],
+      );
     },
   },
 ];

@@ -24,7 +24,10 @@ export const WRITER = "writer";
 export const READER = "reader";
 
 export async function fill(channel: ReachedChannel, contents: readonly unknown[]): Promise<void> {
-  await channel.writeBatch(WRITER, contents.map((content) => ({ content })));
+  await channel.writeBatch(
+    WRITER,
+    contents.map((content) => ({ content })),
+  );
 }
 
 export const contentsOf = (messages: readonly ChannelMessage<unknown>[]): unknown[] => messages.map(({ content }) => content);

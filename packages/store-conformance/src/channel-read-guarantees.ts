@@ -15,7 +15,10 @@ export const channelReadGuarantees: readonly ChannelGuarantee[] = [
       const { messages, position, skipped } = await port.read(WRITER);
       equal([position, skipped], [1, 0]);
       const [message] = messages;
-      equal({ ...message, timestamp: 0 }, { id: "one", sequence: 1, timestamp: 0, senderId: WRITER, content, metadata: { m: [1] }, correlationId: "c", replyTo: "r" });
+      equal(
+        { ...message, timestamp: 0 },
+        { id: "one", sequence: 1, timestamp: 0, senderId: WRITER, content, metadata: { m: [1] }, correlationId: "c", replyTo: "r" },
+      );
       ok(Object.isFrozen(message) && Object.isFrozen(message?.content) && Object.isFrozen(message?.metadata));
     },
   },
@@ -39,7 +42,10 @@ export const channelReadGuarantees: readonly ChannelGuarantee[] = [
       const port = await channel.as(WRITER);
       const numbers = Array.from({ length: 300 }, (_, index) => index);
       const receipts = await Promise.all(numbers.map((number) => port.write(WRITER, number)));
-      equal(receipts.map(({ sequence }) => sequence), numbers.map((number) => number + 1));
+      equal(
+        receipts.map(({ sequence }) => sequence),
+        numbers.map((number) => number + 1),
+      );
       equal(contentsOf((await port.read(WRITER, { limit: 1_000 })).messages), numbers);
     },
   },
@@ -50,8 +56,17 @@ export const channelReadGuarantees: readonly ChannelGuarantee[] = [
     async prove(channel) {
       const port = await channel.as(WRITER);
       await port.write(WRITER, "first", { id: "taken" });
-      const outcomes = await Promise.allSettled([port.write(WRITER, "a"), port.write(WRITER, "other", { id: "taken" }), port.write(WRITER, "b"), port.write(WRITER, "c", { id: "../x" }), port.write(WRITER, "d")]);
-      equal(outcomes.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled", "rejected", "fulfilled"]);
+      const outcomes = await Promise.allSettled([
+        port.write(WRITER, "a"),
+        port.write(WRITER, "other", { id: "taken" }),
+        port.write(WRITER, "b"),
+        port.write(WRITER, "c", { id: "../x" }),
+        port.write(WRITER, "d"),
+      ]);
+      equal(
+        outcomes.map(({ status }) => status),
+        ["fulfilled", "rejected", "fulfilled", "rejected", "fulfilled"],
+      );
       equal(contentsOf((await port.read(WRITER)).messages), ["first", "a", "b", "d"]);
     },
   },
@@ -61,7 +76,10 @@ export const channelReadGuarantees: readonly ChannelGuarantee[] = [
     kind: "passthrough",
     async prove(channel) {
       const port = await channel.as(WRITER);
-      equal((await port.writeBatch(WRITER, [{ content: 1 }, { content: 2, id: "two" }])).map(({ sequence }) => sequence), [1, 2]);
+      equal(
+        (await port.writeBatch(WRITER, [{ content: 1 }, { content: 2, id: "two" }])).map(({ sequence }) => sequence),
+        [1, 2],
+      );
       await refused(() => port.writeBatch(WRITER, [{ content: 3 }, { content: 4, id: "two" }]), "message_conflict");
       await refused(() => port.writeBatch(WRITER, [{ content: 3 }, { content: undefined }]), "invalid_content");
       equal(await port.writeBatch(WRITER, []), []);
@@ -76,7 +94,8 @@ export const channelReadGuarantees: readonly ChannelGuarantee[] = [
       const port = await channel.as(WRITER);
       const circle: Record<string, unknown> = {};
       circle["self"] = circle;
-      for (const content of [undefined, Number.NaN, Infinity, () => 1, 1n, new Date(0), circle, { deep: [{ x: undefined }] }]) await refused(() => port.write(WRITER, content), "invalid_content");
+      for (const content of [undefined, Number.NaN, Infinity, () => 1, 1n, new Date(0), circle, { deep: [{ x: undefined }] }])
+        await refused(() => port.write(WRITER, content), "invalid_content");
       for (const id of ["", "../x", "a b", "x".repeat(257)]) await refused(() => port.write(WRITER, 1, { id }), "invalid_identifier");
       for (const delayMs of [-1, 0.5, 1e15]) await refused(() => port.write(WRITER, 1, { delayMs }), "invalid_argument");
       for (const limit of [0, -1, 1.5, 10_001]) await refused(() => port.read(WRITER, { limit }), "invalid_argument");
@@ -126,10 +145,16 @@ export const channelReadGuarantees: readonly ChannelGuarantee[] = [
     kind: "passthrough",
     async prove(channel) {
       const port = await channel.as("admin");
-      await port.writeBatch(WRITER, ["a", "b", "c", "d", "e"].map((id) => ({ content: id, id })));
+      await port.writeBatch(
+        WRITER,
+        ["a", "b", "c", "d", "e"].map((id) => ({ content: id, id })),
+      );
       equal(await port.remove("admin", ["a", "unknown"]), 1);
       equal(await port.evict("admin", { maxCount: 3 }), 1);
-      equal((await port.history("admin")).messages.map(({ id }) => id), ["c", "d", "e"]);
+      equal(
+        (await port.history("admin")).messages.map(({ id }) => id),
+        ["c", "d", "e"],
+      );
       equal(await port.clear("admin", ({ id }) => id === "d"), 1);
       const { count, first, last } = await port.stats("admin");
       equal([count, first, last], [2, 3, 5]);

@@ -72,7 +72,18 @@ export const claimGuarantees: readonly Guarantee[] = [
       equal(await settle(log, "stranger", claims), ["unknown"]);
       equal(await settle(log, "w", claims, "acknowledge", "other-group"), ["unknown"]);
       const forged = ["", "1", "1-00000000000000000000", "zzzzzzzzzzz-00000000000000000000", "x".repeat(1_000), "__proto__"];
-      equal(new Set((await log.settle("default", "w", forged.map((receipt) => ({ receipt, action: "acknowledge" })))).map(({ status }) => status)), new Set(["unknown"]));
+      equal(
+        new Set(
+          (
+            await log.settle(
+              "default",
+              "w",
+              forged.map((receipt) => ({ receipt, action: "acknowledge" })),
+            )
+          ).map(({ status }) => status),
+        ),
+        new Set(["unknown"]),
+      );
       equal(await settle(log, "w", claims), ["acknowledged"]);
     },
   },
@@ -85,7 +96,10 @@ export const claimGuarantees: readonly Guarantee[] = [
       const claims = await claimSome(log, "w", 2);
       equal(await release(log, "w", claims.slice(0, 1)), ["released"]);
       const again = await claimSome(log, "v", 1);
-      equal(again.map(({ message, deliveries }) => [message.sequence, deliveries]), [[1, 2]]);
+      equal(
+        again.map(({ message, deliveries }) => [message.sequence, deliveries]),
+        [[1, 2]],
+      );
       equal(await settle(log, "w", claims.slice(0, 1)), ["lost"]);
     },
   },
@@ -112,9 +126,14 @@ export const claimGuarantees: readonly Guarantee[] = [
       await fill(log, 1);
       for (const uncounted of [true, true, false, true]) {
         const [claim] = await claimSome(log, "w", 1);
-        equal(await log.settle("default", "w", [{ receipt: claim?.receipt ?? "", action: "release", delayMs: 0, uncounted }]), [{ receipt: claim?.receipt, status: "released" }]);
+        equal(await log.settle("default", "w", [{ receipt: claim?.receipt ?? "", action: "release", delayMs: 0, uncounted }]), [
+          { receipt: claim?.receipt, status: "released" },
+        ]);
       }
-      equal((await claimSome(log, "w", 1)).map(({ deliveries }) => deliveries), [2]);
+      equal(
+        (await claimSome(log, "w", 1)).map(({ deliveries }) => deliveries),
+        [2],
+      );
     },
   },
   {
@@ -126,7 +145,9 @@ export const claimGuarantees: readonly Guarantee[] = [
       const rests: number[] = [];
       for (let round = 0; round < 4; round++) {
         const [claim] = await claimSome(log, "w", 1);
-        await log.settle("default", "w", [{ receipt: claim?.receipt ?? "", action: "release", delayMs: { initialMs: 100, factor: 2, maxMs: 300 } }]);
+        await log.settle("default", "w", [
+          { receipt: claim?.receipt ?? "", action: "release", delayMs: { initialMs: 100, factor: 2, maxMs: 300 } },
+        ]);
         const rest = (await log.claim({ group: "default", readerId: "w", limit: 1, leaseMs: 60_000 })).nextAvailableInMs ?? 0;
         rests.push(rest);
         await bench.clock.advance(rest);
@@ -145,7 +166,10 @@ export const claimGuarantees: readonly Guarantee[] = [
       equal(claimed(await claimSome(log, "w", 1)), []);
       await bench.clock.advance(1);
       const again = await claimSome(log, "w", 1);
-      equal(again.map(({ deliveries }) => deliveries), [2]);
+      equal(
+        again.map(({ deliveries }) => deliveries),
+        [2],
+      );
       equal(await settle(log, "dead worker", claims), ["lost"]);
       equal(await settle(log, "w", again), ["acknowledged"]);
     },
@@ -215,12 +239,25 @@ export const claimGuarantees: readonly Guarantee[] = [
       const log = await bench.open();
       await log.append([draft("a", { id: "a" }), draft("b", { id: "b" })]);
       const claims = await claimSome(log, "w", 2);
-      await log.settle("default", "w", claims.map(({ receipt }) => ({ receipt, action: "dead-letter", reason: "no use" })));
-      equal((await log.dead("default", 10)).map(({ message, deliveries, reason }) => [message.id, deliveries, reason]), [["a", 1, "no use"], ["b", 1, "no use"]]);
+      await log.settle(
+        "default",
+        "w",
+        claims.map(({ receipt }) => ({ receipt, action: "dead-letter", reason: "no use" })),
+      );
+      equal(
+        (await log.dead("default", 10)).map(({ message, deliveries, reason }) => [message.id, deliveries, reason]),
+        [
+          ["a", 1, "no use"],
+          ["b", 1, "no use"],
+        ],
+      );
       equal(claimed(await claimSome(log, "w", 10)), []);
       equal(await log.requeue("default", ["b", "nothing"]), 1);
       const again = await claimSome(log, "w", 10);
-      equal(again.map(({ message, deliveries }) => [message.id, deliveries]), [["b", 1]]);
+      equal(
+        again.map(({ message, deliveries }) => [message.id, deliveries]),
+        [["b", 1]],
+      );
       equal(await log.requeue("default"), 1);
       equal(await log.requeue("default"), 0);
     },
@@ -230,15 +267,25 @@ export const claimGuarantees: readonly Guarantee[] = [
     says: "shows and hands a reader only what is addressed to it or to nobody (W24)",
     async prove(bench) {
       const log = await bench.open("mail", { addressed: true });
-      for (let index = 0; index < 40; index++) await log.append([draft(index, index % 10 === 9 ? {} : { recipientId: index % 2 === 0 ? "bob" : "ann" })]);
+      for (let index = 0; index < 40; index++)
+        await log.append([draft(index, index % 10 === 9 ? {} : { recipientId: index % 2 === 0 ? "bob" : "ann" })]);
       const page = await log.read({ after: 0, limit: 3, audience: "ann" });
-      equal(page.messages.map(({ content }) => content), [1, 3, 5]);
+      equal(
+        page.messages.map(({ content }) => content),
+        [1, 3, 5],
+      );
       const rest = await log.read({ after: page.position, limit: 100, audience: "ann" });
       equal(rest.messages.length, 17);
       equal(rest.position, 40);
-      equal((await log.read({ after: 0, limit: 100, audience: "eve" })).messages.map(({ content }) => content), [9, 19, 29, 39]);
+      equal(
+        (await log.read({ after: 0, limit: 100, audience: "eve" })).messages.map(({ content }) => content),
+        [9, 19, 29, 39],
+      );
       equal((await readAll(log)).length, 40);
-      equal((await claimSome(log, "eve", 100, { audience: "eve" })).map(({ message }) => message.content), [9, 19, 29, 39]);
+      equal(
+        (await claimSome(log, "eve", 100, { audience: "eve" })).map(({ message }) => message.content),
+        [9, 19, 29, 39],
+      );
       equal((await claimSome(log, "bob", 100, { audience: "bob" })).length, 20);
       await refused(async () => (await bench.open("plain")).read({ after: 0, limit: 1, audience: "ann" }), "invalid_argument");
     },
@@ -266,8 +313,14 @@ export const claimGuarantees: readonly Guarantee[] = [
         done.push(...claimed(claims));
         ok((await settle(log, "w", claims)).every((status) => status === "acknowledged"));
       }
-      equal(done, Array.from({ length: 1_000 }, (_, index) => index + 1));
-      equal((await log.stats()).groups.map(({ ready, claimed: held }) => [ready, held]), [[0, 0]]);
+      equal(
+        done,
+        Array.from({ length: 1_000 }, (_, index) => index + 1),
+      );
+      equal(
+        (await log.stats()).groups.map(({ ready, claimed: held }) => [ready, held]),
+        [[0, 0]],
+      );
     },
   },
 ];

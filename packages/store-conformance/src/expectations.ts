@@ -23,7 +23,12 @@ export async function readAll(log: ChannelLog): Promise<readonly ChannelMessage[
   return (await log.read({ after: 0, limit: 10_000 })).messages;
 }
 
-export async function claimSome(log: ChannelLog, readerId: string, limit: number, options: { group?: string; leaseMs?: number; audience?: string } = {}): Promise<readonly ClaimedMessage[]> {
+export async function claimSome(
+  log: ChannelLog,
+  readerId: string,
+  limit: number,
+  options: { group?: string; leaseMs?: number; audience?: string } = {},
+): Promise<readonly ClaimedMessage[]> {
   const { group = "default", leaseMs = 60_000, audience } = options;
   return (await log.claim({ group, readerId, limit, leaseMs, audience })).claims;
 }
@@ -33,12 +38,26 @@ export function claimed(claims: readonly ClaimedMessage[]): number[] {
 }
 
 /** Settles and gives back the statuses. */
-export async function settle(log: ChannelLog, readerId: string, claims: readonly ClaimedMessage[], action: "acknowledge" | "dead-letter" = "acknowledge", group = "default"): Promise<string[]> {
-  const results = await log.settle(group, readerId, claims.map(({ receipt }) => ({ receipt, action })));
+export async function settle(
+  log: ChannelLog,
+  readerId: string,
+  claims: readonly ClaimedMessage[],
+  action: "acknowledge" | "dead-letter" = "acknowledge",
+  group = "default",
+): Promise<string[]> {
+  const results = await log.settle(
+    group,
+    readerId,
+    claims.map(({ receipt }) => ({ receipt, action })),
+  );
   return results.map(({ status }) => status);
 }
 
 export async function release(log: ChannelLog, readerId: string, claims: readonly ClaimedMessage[], delayMs = 0): Promise<string[]> {
-  const results = await log.settle("default", readerId, claims.map(({ receipt }) => ({ receipt, action: "release" as const, delayMs })));
+  const results = await log.settle(
+    "default",
+    readerId,
+    claims.map(({ receipt }) => ({ receipt, action: "release" as const, delayMs })),
+  );
   return results.map(({ status }) => status);
 }

@@ -19,7 +19,11 @@ export { type StoreHarness } from "./harness.js";
 export const storeGuarantees: readonly Guarantee[] = [...logGuarantees, ...retentionGuarantees, ...claimGuarantees, ...restartGuarantees];
 
 /** Every rule that a channel port keeps, as a sentence with its proof. */
-export const channelGuarantees: readonly ChannelGuarantee[] = [...channelReadGuarantees, ...channelLiveGuarantees, ...channelClaimGuarantees];
+export const channelGuarantees: readonly ChannelGuarantee[] = [
+  ...channelReadGuarantees,
+  ...channelLiveGuarantees,
+  ...channelClaimGuarantees,
+];
 
 /** How thorough the property-based part is. */
 export interface ProofOptions {
@@ -51,7 +55,8 @@ export function proveStore(name: string, harness: StoreHarness, runner: TestRunn
     says: "offers what it says that it offers",
     async prove({ store }) {
       const said = JSON.stringify(store.capabilities);
-      if (said !== JSON.stringify(harness.capabilities)) throw new Error(`The store says ${said}, the harness ${JSON.stringify(harness.capabilities)}`);
+      if (said !== JSON.stringify(harness.capabilities))
+        throw new Error(`The store says ${said}, the harness ${JSON.stringify(harness.capabilities)}`);
       return Promise.resolve();
     },
   };

@@ -11,8 +11,18 @@ export const logGuarantees: readonly Guarantee[] = [
       const log = await bench.open();
       const first = await log.append([draft("a")]);
       const more = await log.append([draft("b"), draft("c")]);
-      equal([...first, ...more].map(({ sequence, duplicate }) => [sequence, duplicate]), [[1, false], [2, false], [3, false]]);
-      equal((await readAll(log)).map(({ content }) => content), ["a", "b", "c"]);
+      equal(
+        [...first, ...more].map(({ sequence, duplicate }) => [sequence, duplicate]),
+        [
+          [1, false],
+          [2, false],
+          [3, false],
+        ],
+      );
+      equal(
+        (await readAll(log)).map(({ content }) => content),
+        ["a", "b", "c"],
+      );
     },
   },
   {
@@ -22,7 +32,10 @@ export const logGuarantees: readonly Guarantee[] = [
       const log = await bench.open();
       const receipts = await Promise.all(Array.from({ length: 100 }, (_, index) => log.append([draft(index)])));
       const given = receipts.flat().map(({ sequence }) => sequence);
-      equal([...given].sort((a, b) => a - b), Array.from({ length: 100 }, (_, index) => index + 1));
+      equal(
+        [...given].sort((a, b) => a - b),
+        Array.from({ length: 100 }, (_, index) => index + 1),
+      );
       const stored = await readAll(log);
       for (const [index, [receipt]] of receipts.entries()) equal(stored[(receipt?.sequence ?? 0) - 1]?.content, index);
     },
@@ -32,12 +45,39 @@ export const logGuarantees: readonly Guarantee[] = [
     says: "gives back every field and every JSON value as it was written (W12)",
     async prove(bench) {
       const log = await bench.open();
-      const content = { text: "äöü 🚀 \u2028\ud800", numbers: [0, -1.5, 1e300, 9007199254740991], nested: { deep: [null, true, {}] }, "": [] };
+      const content = {
+        text: "äöü 🚀 \u2028\ud800",
+        numbers: [0, -1.5, 1e300, 9007199254740991],
+        nested: { deep: [null, true, {}] },
+        "": [],
+      };
       const [receipt] = await log.append([
-        draft(content, { id: "one", timestamp: 42, senderId: "s", metadata: { m: [1] }, correlationId: "c", replyTo: "r", recipientId: "p", delayMs: 0 }),
+        draft(content, {
+          id: "one",
+          timestamp: 42,
+          senderId: "s",
+          metadata: { m: [1] },
+          correlationId: "c",
+          replyTo: "r",
+          recipientId: "p",
+          delayMs: 0,
+        }),
       ]);
       const [message] = await readAll(log);
-      equal({ ...message }, { id: "one", sequence: receipt?.sequence, timestamp: 42, senderId: "s", content, metadata: { m: [1] }, correlationId: "c", replyTo: "r", recipientId: "p" });
+      equal(
+        { ...message },
+        {
+          id: "one",
+          sequence: receipt?.sequence,
+          timestamp: 42,
+          senderId: "s",
+          content,
+          metadata: { m: [1] },
+          correlationId: "c",
+          replyTo: "r",
+          recipientId: "p",
+        },
+      );
     },
   },
   {
@@ -46,8 +86,16 @@ export const logGuarantees: readonly Guarantee[] = [
     async prove(bench) {
       const log = await bench.open();
       await log.append([draft(Object.freeze({ list: Object.freeze([1]) }))]);
-      for (const message of [...(await readAll(log)), ...(await log.claim({ group: "g", readerId: "r", limit: 1, leaseMs: 1_000 })).claims.map((claim) => claim.message)]) {
-        ok(Object.isFrozen(message) && Object.isFrozen(message.content) && Object.isFrozen((message.content as { list: unknown }).list) && Object.isFrozen(message.metadata));
+      for (const message of [
+        ...(await readAll(log)),
+        ...(await log.claim({ group: "g", readerId: "r", limit: 1, leaseMs: 1_000 })).claims.map((claim) => claim.message),
+      ]) {
+        ok(
+          Object.isFrozen(message) &&
+            Object.isFrozen(message.content) &&
+            Object.isFrozen((message.content as { list: unknown }).list) &&
+            Object.isFrozen(message.metadata),
+        );
       }
     },
   },
@@ -60,7 +108,13 @@ export const logGuarantees: readonly Guarantee[] = [
       const [again] = await log.append([draft({ b: 2, a: 1 }, { id: "x", timestamp: 5_000 })]);
       equal(again, { id: "x", sequence: first?.sequence, duplicate: true });
       const batch = await log.append([draft("new", { id: "y" }), draft("new", { id: "y" })]);
-      equal(batch.map(({ sequence, duplicate }) => [sequence, duplicate]), [[2, false], [2, true]]);
+      equal(
+        batch.map(({ sequence, duplicate }) => [sequence, duplicate]),
+        [
+          [2, false],
+          [2, true],
+        ],
+      );
       equal((await readAll(log)).length, 2);
     },
   },
@@ -94,7 +148,10 @@ export const logGuarantees: readonly Guarantee[] = [
       await log.append([draft("a", { id: "x" })]);
       await refused(() => log.append([draft("new"), draft("b", { id: "x" })]), "message_conflict");
       await refused(() => log.append([draft("a", { id: "x", senderId: "somebody else" })]), "message_conflict");
-      equal((await readAll(log)).map(({ content }) => content), ["a"]);
+      equal(
+        (await readAll(log)).map(({ content }) => content),
+        ["a"],
+      );
       equal((await log.append([draft("next")]))[0]?.sequence, 2);
     },
   },
@@ -136,8 +193,18 @@ export const logGuarantees: readonly Guarantee[] = [
       const first = await log.read({ after: 0, limit: 10 });
       const second = await log.read({ after: first.position, limit: 10 });
       const third = await log.read({ after: second.position, limit: 10 });
-      equal([first, second, third].map((page) => [page.messages.length, page.position, page.skipped]), [[10, 10, 0], [10, 20, 0], [5, 25, 0]]);
-      equal(sequences([...first.messages, ...second.messages, ...third.messages]), Array.from({ length: 25 }, (_, index) => index + 1));
+      equal(
+        [first, second, third].map((page) => [page.messages.length, page.position, page.skipped]),
+        [
+          [10, 10, 0],
+          [10, 20, 0],
+          [5, 25, 0],
+        ],
+      );
+      equal(
+        sequences([...first.messages, ...second.messages, ...third.messages]),
+        Array.from({ length: 25 }, (_, index) => index + 1),
+      );
       equal(await log.read({ after: 25, limit: 10 }), { messages: [], position: 25, skipped: 0 });
     },
   },
@@ -173,14 +240,19 @@ export const logGuarantees: readonly Guarantee[] = [
       const ids = ["a", "a.b", "a~", "A", "_", "a:b@c+d=e-f", "x".repeat(256)];
       const logs = await Promise.all(ids.map((id) => bench.open(id)));
       for (const [index, log] of logs.entries()) await log.append([draft(index, { id: "same" })]);
-      for (const [index, log] of logs.entries()) equal((await readAll(log)).map(({ content }) => content), [index]);
+      for (const [index, log] of logs.entries())
+        equal(
+          (await readAll(log)).map(({ content }) => content),
+          [index],
+        );
     },
   },
   {
     id: "store/bad-ids",
     says: "refuses channel ids outside the documented alphabet (W29)",
     async prove(bench) {
-      for (const id of ["", "x".repeat(257), "../x", "a/b", "a b", "a\u0000", "a!", "\uff21", ".."]) await refused(() => bench.open(id), "invalid_identifier");
+      for (const id of ["", "x".repeat(257), "../x", "a/b", "a b", "a\u0000", "a!", "\uff21", ".."])
+        await refused(() => bench.open(id), "invalid_identifier");
     },
   },
   {
@@ -193,7 +265,10 @@ export const logGuarantees: readonly Guarantee[] = [
       await log.append([draft("a")]);
       cancel();
       await log.append([draft("b")]);
-      equal((await Promise.all(seen)).map((messages) => messages.length >= 1), [true]);
+      equal(
+        (await Promise.all(seen)).map((messages) => messages.length >= 1),
+        [true],
+      );
     },
   },
   {

@@ -14,7 +14,9 @@ class LogModel {
   readonly deliveries = new Map<number, number>();
 
   available(now: number): number[] {
-    return [...this.kept.keys()].filter((sequence) => !this.settled.has(sequence) && (this.held.get(sequence)?.until ?? 0) <= now && (this.waiting.get(sequence) ?? 0) <= now);
+    return [...this.kept.keys()].filter(
+      (sequence) => !this.settled.has(sequence) && (this.held.get(sequence)?.until ?? 0) <= now && (this.waiting.get(sequence) ?? 0) <= now,
+    );
   }
 }
 
@@ -34,8 +36,13 @@ const readers = fc.constantFrom("ann", "bob");
 
 const append = fc.integer({ min: 1, max: 5 }).map((count) =>
   command(`append ${count}`, async (model, { log, bench }) => {
-    const receipts = await log.append(Array.from({ length: count }, (_, index) => draft(model.last + index + 1, { timestamp: bench.clock.now() })));
-    equal(receipts.map(({ sequence }) => sequence), Array.from({ length: count }, (_, index) => model.last + index + 1));
+    const receipts = await log.append(
+      Array.from({ length: count }, (_, index) => draft(model.last + index + 1, { timestamp: bench.clock.now() })),
+    );
+    equal(
+      receipts.map(({ sequence }) => sequence),
+      Array.from({ length: count }, (_, index) => model.last + index + 1),
+    );
     for (const { sequence } of receipts) model.kept.set(sequence, sequence);
     model.last += count;
   }),
@@ -45,7 +52,10 @@ const read = fc.tuple(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 1, max:
   command(`read ${limit} behind ${from}`, async (model, { log }) => {
     const after = Math.min(from, model.last);
     const { messages } = await log.read({ after, limit });
-    equal(messages.map(({ content }) => content), [...model.kept.keys()].filter((sequence) => sequence > after).slice(0, limit));
+    equal(
+      messages.map(({ content }) => content),
+      [...model.kept.keys()].filter((sequence) => sequence > after).slice(0, limit),
+    );
   }),
 );
 
@@ -72,27 +82,34 @@ const claim = fc.tuple(readers, fc.integer({ min: 1, max: 6 }), fc.integer({ min
   }),
 );
 
-const settleOldest = fc.tuple(readers, fc.constantFrom("acknowledge" as const, "release" as const, "extend" as const), fc.integer({ min: 0, max: 200 })).map(([reader, action, ms]) =>
-  command(`${reader} does ${action} with its oldest claim`, async (model, { log, bench }) => {
-    const now = bench.clock.monotonic();
-    const own = [...model.held].find(([, held]) => held.reader === reader);
-    if (!own) return;
-    const [sequence, { receipt, until }] = own;
-    const settlement = action === "acknowledge" ? { receipt, action } : action === "release" ? { receipt, action, delayMs: ms } : { receipt, action, leaseMs: ms + 10 };
-    const [result] = await log.settle("default", reader, [settlement]);
-    const live = until > now && model.kept.has(sequence);
-    if (!live) {
-      equal(["lost", "unknown"].includes(result?.status ?? ""), true);
-      model.held.delete(sequence);
-    } else if (action === "extend") model.held.set(sequence, { reader, until: now + ms + 10, receipt });
-    else {
-      model.held.delete(sequence);
-      if (action === "acknowledge") model.settled.add(sequence);
-      else model.waiting.set(sequence, now + ms);
-    }
-    if (live) equal(result?.status, { acknowledge: "acknowledged", release: "released", extend: "extended" }[action]);
-  }),
-);
+const settleOldest = fc
+  .tuple(readers, fc.constantFrom("acknowledge" as const, "release" as const, "extend" as const), fc.integer({ min: 0, max: 200 }))
+  .map(([reader, action, ms]) =>
+    command(`${reader} does ${action} with its oldest claim`, async (model, { log, bench }) => {
+      const now = bench.clock.monotonic();
+      const own = [...model.held].find(([, held]) => held.reader === reader);
+      if (!own) return;
+      const [sequence, { receipt, until }] = own;
+      const settlement =
+        action === "acknowledge"
+          ? { receipt, action }
+          : action === "release"
+            ? { receipt, action, delayMs: ms }
+            : { receipt, action, leaseMs: ms + 10 };
+      const [result] = await log.settle("default", reader, [settlement]);
+      const live = until > now && model.kept.has(sequence);
+      if (!live) {
+        equal(["lost", "unknown"].includes(result?.status ?? ""), true);
+        model.held.delete(sequence);
+      } else if (action === "extend") model.held.set(sequence, { reader, until: now + ms + 10, receipt });
+      else {
+        model.held.delete(sequence);
+        if (action === "acknowledge") model.settled.add(sequence);
+        else model.waiting.set(sequence, now + ms);
+      }
+      if (live) equal(result?.status, { acknowledge: "acknowledged", release: "released", extend: "extended" }[action]);
+    }),
+  );
 
 const evict = fc.tuple(fc.integer({ min: 0, max: 20 }), fc.boolean()).map(([maxCount, keepUnsettled]) =>
   command(`evict down to ${maxCount}${keepUnsettled ? ", keeping work" : ""}`, async (model, { log }) => {
@@ -112,7 +129,9 @@ const evict = fc.tuple(fc.integer({ min: 0, max: 20 }), fc.boolean()).map(([maxC
   }),
 );
 
-const advance = fc.integer({ min: 1, max: 300 }).map((durationMs) => command(`${durationMs} ms pass`, async (_model, { bench }) => bench.clock.advance(durationMs)));
+const advance = fc
+  .integer({ min: 1, max: 300 })
+  .map((durationMs) => command(`${durationMs} ms pass`, async (_model, { bench }) => bench.clock.advance(durationMs)));
 
 const stepWall = fc.integer({ min: -3_600_000, max: 3_600_000 }).map((deltaMs) =>
   command(`the wall clock steps by ${deltaMs} ms`, (_model, { bench }) => {

@@ -15,7 +15,9 @@ export const restartGuarantees: readonly Guarantee[] = [
       await bench.restart();
       const log = await bench.open();
       equal(await readAll(log), written);
-      equal(await log.append([draft({ deep: ["value"] }, { id: "x", metadata: { m: 1 }, correlationId: "c" })]), [{ id: "x", sequence: 1, duplicate: true }]);
+      equal(await log.append([draft({ deep: ["value"] }, { id: "x", metadata: { m: 1 }, correlationId: "c" })]), [
+        { id: "x", sequence: 1, duplicate: true },
+      ]);
       equal((await log.append([draft("c")]))[0]?.sequence, 3);
     },
   },
@@ -59,7 +61,10 @@ export const restartGuarantees: readonly Guarantee[] = [
       equal(await settle(log, "w", claims.slice(0, 1)), ["acknowledged"]);
       await bench.clock.advance(10_000);
       const again = await claimSome(log, "v", 10);
-      equal(again.map(({ message, deliveries }) => [message.sequence, deliveries]), [[2, 2]]);
+      equal(
+        again.map(({ message, deliveries }) => [message.sequence, deliveries]),
+        [[2, 2]],
+      );
     },
   },
   {
@@ -75,8 +80,17 @@ export const restartGuarantees: readonly Guarantee[] = [
       await settle(before, "w", claims.slice(4, 5), "dead-letter");
       await bench.restart();
       const log = await bench.open();
-      equal((await claimSome(log, "v", 10)).map(({ message, deliveries }) => [message.sequence, deliveries]), [[4, 2], [6, 1]]);
-      equal((await log.dead("default", 10)).map(({ message }) => message.sequence), [5]);
+      equal(
+        (await claimSome(log, "v", 10)).map(({ message, deliveries }) => [message.sequence, deliveries]),
+        [
+          [4, 2],
+          [6, 1],
+        ],
+      );
+      equal(
+        (await log.dead("default", 10)).map(({ message }) => message.sequence),
+        [5],
+      );
     },
   },
   {
@@ -137,7 +151,10 @@ export const restartGuarantees: readonly Guarantee[] = [
       await before.append([draft("a", { recipientId: "ann" }), draft("b", { recipientId: "bob" }), draft("all")]);
       await bench.restart();
       const log = await bench.open("mail", { addressed: true });
-      equal((await log.read({ after: 0, limit: 10, audience: "bob" })).messages.map(({ content }) => content), ["b", "all"]);
+      equal(
+        (await log.read({ after: 0, limit: 10, audience: "bob" })).messages.map(({ content }) => content),
+        ["b", "all"],
+      );
       await refused(() => log.read({ after: 9, limit: 1, audience: "bob" }), "position_ahead");
     },
   },

@@ -64,7 +64,10 @@ export const retentionGuarantees: readonly Guarantee[] = [
       const now = bench.clock.now();
       for (const age of [3_000, 2_000, 1_000]) await log.append([draft(age, { timestamp: now - age })]);
       equal(await log.evict({ maxAgeMs: 2_000 }), 1);
-      equal((await readAll(log)).map(({ content }) => content), [2_000, 1_000]);
+      equal(
+        (await readAll(log)).map(({ content }) => content),
+        [2_000, 1_000],
+      );
     },
   },
   {
@@ -87,10 +90,21 @@ export const retentionGuarantees: readonly Guarantee[] = [
       await fill(log, 6);
       equal(await log.evict({ maxCount: 0, keepUnsettled: true }), 0);
       const claims = await claimSome(log, "w", 4);
-      await settle(log, "w", [claims[1], claims[3]].flatMap((claim) => claim ?? []));
+      await settle(
+        log,
+        "w",
+        [claims[1], claims[3]].flatMap((claim) => claim ?? []),
+      );
       equal(await log.evict({ maxCount: 0, keepUnsettled: true }), 2);
       equal(sequences(await readAll(log)), [1, 3, 5, 6]);
-      equal(await settle(log, "w", [claims[0], claims[2]].flatMap((claim) => claim ?? [])), ["acknowledged", "acknowledged"]);
+      equal(
+        await settle(
+          log,
+          "w",
+          [claims[0], claims[2]].flatMap((claim) => claim ?? []),
+        ),
+        ["acknowledged", "acknowledged"],
+      );
       equal(await log.evict({ maxCount: 0, keepUnsettled: true }), 2);
       equal(claimed(await claimSome(log, "w", 10)), [5, 6]);
     },
@@ -128,7 +142,8 @@ export const retentionGuarantees: readonly Guarantee[] = [
     says: "counts what is kept, each group's work and each cursor's lag",
     async prove(bench) {
       const log = await bench.open();
-      for (let index = 0; index < 6; index++) await log.append([draft(index, { timestamp: bench.clock.now(), ...(index === 5 ? { delayMs: 60_000 } : {}) })]);
+      for (let index = 0; index < 6; index++)
+        await log.append([draft(index, { timestamp: bench.clock.now(), ...(index === 5 ? { delayMs: 60_000 } : {}) })]);
       await log.moveCursor({ owner: "r", name: "r" }, 2);
       const claims = await claimSome(log, "w", 4);
       await settle(log, "w", claims.slice(0, 1));
@@ -136,9 +151,16 @@ export const retentionGuarantees: readonly Guarantee[] = [
       await bench.clock.advance(5_000);
       const { count, first, last, groups, cursors } = await log.stats();
       equal([count, first, last], [6, 1, 6]);
-      equal(groups.map(({ group, claimed: held, dead, ready, delayed, oldestUnfinishedMs }) => ({ group, held, dead, waiting: ready + delayed, oldestUnfinishedMs })), [
-        { group: "default", held: 2, dead: 1, waiting: 2, oldestUnfinishedMs: 5_000 },
-      ]);
+      equal(
+        groups.map(({ group, claimed: held, dead, ready, delayed, oldestUnfinishedMs }) => ({
+          group,
+          held,
+          dead,
+          waiting: ready + delayed,
+          oldestUnfinishedMs,
+        })),
+        [{ group: "default", held: 2, dead: 1, waiting: 2, oldestUnfinishedMs: 5_000 }],
+      );
       equal(cursors, [{ owner: "r", name: "r", sequence: 2, lag: 4, lagMs: 5_000, distanceToRetention: 2 }]);
     },
   },

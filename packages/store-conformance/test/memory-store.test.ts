@@ -2,4 +2,12 @@ import { proveStore } from "../src/index.js";
 import { describe, it } from "vitest";
 import { MemoryMessageStore } from "@sssn/core";
 
-proveStore("MemoryMessageStore", { capabilities: { durable: false, flushed: false, shared: false }, create: (clock) => Promise.resolve(new MemoryMessageStore({ clock })) }, { describe, it }, { runs: 200 });
+proveStore(
+  "MemoryMessageStore",
+  {
+    capabilities: { durable: false, flushed: false, shared: false },
+    create: (clock) => Promise.resolve(new MemoryMessageStore({ clock })),
+  },
+  { describe, it },
+  { runs: 200 },
+);

@@ -19,7 +19,13 @@ const NOTHING_KNOWN: KnownIds = { sequences: new Map(), messages: new Map() };
  * Looks up the ids that writers gave. Nearly always they are new, which LevelDB tells from memory (its filters keep ten bits an id),
  * so it is asked synchronously: a round trip to its threads would cost more than the message.
  */
-export async function lookUpIds(database: Database, state: LogState, keys: ChannelKeys, reader: MessageReader, ids: readonly string[]): Promise<KnownIds> {
+export async function lookUpIds(
+  database: Database,
+  state: LogState,
+  keys: ChannelKeys,
+  reader: MessageReader,
+  ids: readonly string[],
+): Promise<KnownIds> {
   const sequences = new Map<string, number>();
   const own: number[] = [];
   for (const id of ids) {
@@ -56,7 +62,11 @@ export interface AppendContext {
  *
  * @throws SSSNError `message_conflict`; nothing has changed then.
  */
-export function planAppend(context: AppendContext, drafts: readonly MessageDraft[], known: KnownIds): { receipts: readonly WriteReceipt[]; commit: Commit | undefined } {
+export function planAppend(
+  context: AppendContext,
+  drafts: readonly MessageDraft[],
+  known: KnownIds,
+): { receipts: readonly WriteReceipt[]; commit: Commit | undefined } {
   const batch = new Map<string, ChannelMessage>();
   const fresh: ChannelMessage[] = [];
   const next = context.state.last + 1;
@@ -95,14 +105,22 @@ export function planNew(context: AppendContext, drafts: readonly MessageDraft[])
 
 const NO_IDS: ReadonlyMap<string, ChannelMessage> = new Map();
 
-function findRepeated(id: string, batch: ReadonlyMap<string, ChannelMessage>, known: KnownIds): { sequence: number; message: ChannelMessage | undefined } | undefined {
+function findRepeated(
+  id: string,
+  batch: ReadonlyMap<string, ChannelMessage>,
+  known: KnownIds,
+): { sequence: number; message: ChannelMessage | undefined } | undefined {
   const inBatch = batch.get(id);
   if (inBatch) return { sequence: inBatch.sequence, message: inBatch };
   const sequence = known.sequences.get(id);
   return sequence === undefined ? undefined : { sequence, message: known.messages.get(sequence)?.message };
 }
 
-function commitOf({ state, keys, addressed, announce }: AppendContext, fresh: readonly ChannelMessage[], givenIds: ReadonlyMap<string, ChannelMessage>): Commit {
+function commitOf(
+  { state, keys, addressed, announce }: AppendContext,
+  fresh: readonly ChannelMessage[],
+  givenIds: ReadonlyMap<string, ChannelMessage>,
+): Commit {
   const puts: [string, string][] = [];
   const sizes: number[] = [];
   for (const message of fresh) {

@@ -100,7 +100,10 @@ export class DatabaseFolder {
     const refusal = await this.#owner.refusalOfLiving(this.#isOwner);
     if (refusal) throw refusal;
     if (!found.mark || !mayHaveLost(found.mark)) throw damaged(folder, found.damage);
-    logger.warn({ folder, damage: found.damage }, "a power cut took the end of a log that was not flushed, as durability process allows; what follows each other without a gap is kept");
+    logger.warn(
+      { folder, damage: found.damage },
+      "a power cut took the end of a log that was not flushed, as durability process allows; what follows each other without a gap is kept",
+    );
     this.#looking(() => cutLogs(recoveryLogs(folder)));
     const rest = this.#looking(() => inspectFiles(folder));
     const beyondLogs = rest.damage.filter((text) => !found.damage.includes(text) || !text.includes(".log"));
@@ -118,7 +121,12 @@ export class DatabaseFolder {
 
   async #openLevel(createIfMissing: boolean): Promise<Database> {
     const { folder } = this.#options;
-    const database: Database = new Level<string, string>(join(folder, "leveldb"), { keyEncoding: "utf8", valueEncoding: "utf8", writeBufferSize: WRITE_BUFFER_BYTES, createIfMissing });
+    const database: Database = new Level<string, string>(join(folder, "leveldb"), {
+      keyEncoding: "utf8",
+      valueEncoding: "utf8",
+      writeBufferSize: WRITE_BUFFER_BYTES,
+      createIfMissing,
+    });
     try {
       await database.open();
       return database;
@@ -133,7 +141,10 @@ export class DatabaseFolder {
     const version = await database.get(FORMAT_KEY);
     if (version === undefined) await database.put(FORMAT_KEY, FORMAT_VERSION, { sync: true });
     else if (version !== FORMAT_VERSION) {
-      throw new SSSNError("store_unavailable", `The store in ${folder} has format ${version}; this version of @sssn/store-level reads format ${FORMAT_VERSION}. Use the version that wrote it.`);
+      throw new SSSNError(
+        "store_unavailable",
+        `The store in ${folder} has format ${version}; this version of @sssn/store-level reads format ${FORMAT_VERSION}. Use the version that wrote it.`,
+      );
     }
   }
 

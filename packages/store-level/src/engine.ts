@@ -192,7 +192,10 @@ export class Engine {
     this.#generation++;
     const refused = [...group, ...this.#waiting];
     this.#waiting = [];
-    this.#options.logger.error({ folder: this.folder, err: error }, "a write failed: the store takes nothing until its database is open again");
+    this.#options.logger.error(
+      { folder: this.folder, err: error },
+      "a write failed: the store takes nothing until its database is open again",
+    );
     this.#reopening = this.#reopen().finally(() => {
       this.#reopening = undefined;
     });
@@ -256,6 +259,10 @@ export class Engine {
     if (this.#damage) return this.#damage;
     return this.#closed
       ? new SSSNError("store_closed", `The store in ${this.folder} is closed.`)
-      : new SSSNError("store_unavailable", `The store in ${this.folder} is being opened again after a failed write; try again. Nothing of this call was stored.`, { details: { retryAfterMs: FIRST_RETRY_MS } });
+      : new SSSNError(
+          "store_unavailable",
+          `The store in ${this.folder} is being opened again after a failed write; try again. Nothing of this call was stored.`,
+          { details: { retryAfterMs: FIRST_RETRY_MS } },
+        );
   }
 }

@@ -5,12 +5,24 @@ export function storeFailure(what: string, folder: string, thrown: unknown): SSS
   const error = toError(thrown);
   const text = `${error.message} ${error.cause instanceof Error ? error.cause.message : ""}`;
   if (/no space left|ENOSPC|quota exceeded/i.test(text)) {
-    return new SSSNError("store_full", `${what}: the disk of ${folder} is full. Free some space and try again; nothing that was acknowledged is lost.`, { cause: error });
+    return new SSSNError(
+      "store_full",
+      `${what}: the disk of ${folder} is full. Free some space and try again; nothing that was acknowledged is lost.`,
+      { cause: error },
+    );
   }
   if (codeOf(error) === "LEVEL_CORRUPTION" || /corruption/i.test(text)) {
-    return new SSSNError("store_corrupted", `${what}: the database in ${folder} is damaged (${summary(error)}). Keep a copy of the folder, then restore a backup, or see what verifyStore() and repairStore() can save; do not delete single files of it.`, { cause: error });
+    return new SSSNError(
+      "store_corrupted",
+      `${what}: the database in ${folder} is damaged (${summary(error)}). Keep a copy of the folder, then restore a backup, or see what verifyStore() and repairStore() can save; do not delete single files of it.`,
+      { cause: error },
+    );
   }
-  return new SSSNError("store_unavailable", `${what}: ${summary(error)} (folder ${folder}). Nothing was acknowledged; the same ids can safely be written again.`, { cause: error });
+  return new SSSNError(
+    "store_unavailable",
+    `${what}: ${summary(error)} (folder ${folder}). Nothing was acknowledged; the same ids can safely be written again.`,
+    { cause: error },
+  );
 }
 
 /** Something of what was acknowledged is not there, or can't be trusted. */

@@ -19,7 +19,15 @@ export function ledgerWrites(keys: ChannelKeys, group: string, ledger: ClaimLedg
   write("s", settled, String);
 }
 
-type BatchFields = [readerId: string, leaseMs: number, expiresAt: number, token: string, sequences: number[], deliveries: number[] | 0, lanes: string[] | 0];
+type BatchFields = [
+  readerId: string,
+  leaseMs: number,
+  expiresAt: number,
+  token: string,
+  sequences: number[],
+  deliveries: number[] | 0,
+  lanes: string[] | 0,
+];
 
 /** Most claims are first ones, in logs without recipients: what is the same everywhere is left out. */
 function encodeBatch({ readerId, leaseMs, expiresAt, token, claims }: ClaimBatch): string {
@@ -38,6 +46,10 @@ function encodeBatch({ readerId, leaseMs, expiresAt, token, claims }: ClaimBatch
 /** @param entry the part of the key behind the group. */
 export function decodeBatch(entry: string, value: string): ClaimBatch {
   const [readerId, leaseMs, expiresAt, token, sequences, deliveries, lanes] = JSON.parse(value) as BatchFields;
-  const claims = sequences.map((sequence, index) => ({ sequence, deliveries: deliveries === 0 ? 1 : (deliveries[index] ?? 1), lane: lanes === 0 ? "" : (lanes[index] ?? "") }));
+  const claims = sequences.map((sequence, index) => ({
+    sequence,
+    deliveries: deliveries === 0 ? 1 : (deliveries[index] ?? 1),
+    lane: lanes === 0 ? "" : (lanes[index] ?? ""),
+  }));
   return { number: parseSortable(entry.slice(1)), readerId, leaseMs, expiresAt, token, claims };
 }

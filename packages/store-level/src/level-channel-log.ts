@@ -45,10 +45,26 @@ export class LevelChannelLog implements ChannelLog {
   static async open(engine: Engine, channelId: string, keys: ChannelKeys, clock: Clock, addressed: boolean): Promise<LevelChannelLog> {
     const database = await engine.database();
     const { generation } = engine;
-    return new LevelChannelLog(engine, channelId, keys, clock, addressed, await LogState.load(database, keys, channelId, engine.steady), generation);
+    return new LevelChannelLog(
+      engine,
+      channelId,
+      keys,
+      clock,
+      addressed,
+      await LogState.load(database, keys, channelId, engine.steady),
+      generation,
+    );
   }
 
-  private constructor(engine: Engine, channelId: string, keys: ChannelKeys, clock: Clock, addressed: boolean, state: LogState, generation: number) {
+  private constructor(
+    engine: Engine,
+    channelId: string,
+    keys: ChannelKeys,
+    clock: Clock,
+    addressed: boolean,
+    state: LogState,
+    generation: number,
+  ) {
     this.channelId = channelId;
     this.#engine = engine;
     this.#keys = keys;
@@ -75,7 +91,11 @@ export class LevelChannelLog implements ChannelLog {
   }
 
   append(drafts: readonly MessageDraft[]): Promise<readonly WriteReceipt[]> {
-    if (drafts.some(({ id }) => id !== undefined)) return this.#appendWithIds(drafts, drafts.flatMap(({ id }) => id ?? []));
+    if (drafts.some(({ id }) => id !== undefined))
+      return this.#appendWithIds(
+        drafts,
+        drafts.flatMap(({ id }) => id ?? []),
+      );
     // Without an async function around it: at this place a promise costs as much as the message.
     return this.#engine.isWritable ? this.#appendNew(drafts) : this.#engine.writable().then(() => this.#appendNew(drafts));
   }
@@ -189,7 +209,11 @@ export class LevelChannelLog implements ChannelLog {
   async dead(group: string, limit: number): Promise<readonly DeadMessage[]> {
     const database = await this.#engine.database();
     const records = this.#ledger(group).deadRecords().slice(0, limit);
-    const messages = await this.#reader.load(database, this.#state, records.map(({ sequence }) => sequence));
+    const messages = await this.#reader.load(
+      database,
+      this.#state,
+      records.map(({ sequence }) => sequence),
+    );
     return records.flatMap(({ sequence, deliveries, reason }) => {
       const stored = messages.get(sequence);
       return stored ? [{ message: stored.message, deliveries, ...(reason === undefined ? {} : { reason }) }] : [];
@@ -213,7 +237,7 @@ export class LevelChannelLog implements ChannelLog {
     const now = this.#clock.now();
     await this.#engine.commit(this.#generation, await planForgetting(database, this.#keys, now), undefined);
     let removed = 0;
-    for (let from = 1; from < Infinity; ) {
+    for (let from = 1; from < Infinity;) {
       const [state, generation] = [this.#state, this.#generation];
       const { victims, next } = await chooseVictims(database, state, this.#reader, policy, now, from);
       from = next;
@@ -290,7 +314,9 @@ export class LevelChannelLog implements ChannelLog {
         const database = await this.#engine.database();
         const recent = this.#addressed ? undefined : state.recent.behind(after, limit);
         if (recent) return { messages: recent, position: recent.at(-1)?.sequence ?? Math.max(after, state.stored) };
-        const stretch = this.#addressed ? await this.#reader.scanLanes(database, state, [lane], after, limit) : await this.#reader.scan(database, state, after, limit);
+        const stretch = this.#addressed
+          ? await this.#reader.scanLanes(database, state, [lane], after, limit)
+          : await this.#reader.scan(database, state, after, limit);
         return { messages: stretch.stored.map(({ message }) => message), position: stretch.position };
       },
       load: async (sequences) => {

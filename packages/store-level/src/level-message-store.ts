@@ -1,5 +1,16 @@
 import { resolve } from "node:path";
-import { SSSNError, consoleLogger, systemClock, validateIdentifier, type ChannelLog, type Clock, type LogOptions, type Logger, type MessageStore, type StoreCapabilities } from "@sssn/core";
+import {
+  SSSNError,
+  consoleLogger,
+  systemClock,
+  validateIdentifier,
+  type ChannelLog,
+  type Clock,
+  type LogOptions,
+  type Logger,
+  type MessageStore,
+  type StoreCapabilities,
+} from "@sssn/core";
 import { decideAddressed } from "@sssn/core/log-state";
 import { Engine } from "./engine.js";
 import { CHANNELS, ChannelKeys, channelKey } from "./keys.js";
@@ -57,17 +68,25 @@ export class LevelMessageStore implements MessageStore {
 
   constructor(options: LevelMessageStoreOptions) {
     const { folder, durability = "flushed" } = options;
-    if (typeof folder !== "string" || folder === "") throw new SSSNError("invalid_argument", "LevelMessageStore needs a folder to keep its data in, such as { folder: \"./data\" }.");
-    if (durability !== "flushed" && durability !== "process") throw new SSSNError("invalid_argument", `durability is "flushed" or "process", but is ${String(durability)}.`);
+    if (typeof folder !== "string" || folder === "")
+      throw new SSSNError("invalid_argument", 'LevelMessageStore needs a folder to keep its data in, such as { folder: "./data" }.');
+    if (durability !== "flushed" && durability !== "process")
+      throw new SSSNError("invalid_argument", `durability is "flushed" or "process", but is ${String(durability)}.`);
     this.#clock = options.clock ?? systemClock;
     this.capabilities = { durable: true, flushed: durability === "flushed", shared: false };
-    this.#engine = new Engine({ folder: resolve(folder), flush: durability === "flushed", clock: this.#clock, logger: options.logger ?? consoleLogger });
+    this.#engine = new Engine({
+      folder: resolve(folder),
+      flush: durability === "flushed",
+      clock: this.#clock,
+      logger: options.logger ?? consoleLogger,
+    });
   }
 
   /** @throws SSSNError `store_locked`, `store_unavailable`, `store_corrupted`, `store_closed`, `invalid_identifier`. */
   async open(channelId: string, options: LogOptions = {}): Promise<ChannelLog> {
     validateIdentifier("channel id", channelId);
-    if (this.#closing) throw new SSSNError("store_closed", `Can't open channel ${channelId}: the store in ${this.#engine.folder} is closed.`);
+    if (this.#closing)
+      throw new SSSNError("store_closed", `Can't open channel ${channelId}: the store in ${this.#engine.folder} is closed.`);
     let opening = this.#logs.get(channelId);
     if (!opening) {
       opening = this.#open(channelId, options);

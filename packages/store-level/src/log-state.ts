@@ -100,7 +100,12 @@ export function decodeGroupEntry(keys: ChannelKeys, key: string, value: string):
   return { key, group };
 }
 
-async function loadLedgers(database: Database, keys: ChannelKeys, steady: SteadyClock, removed: IntervalSet): Promise<Map<string, ClaimLedger>> {
+async function loadLedgers(
+  database: Database,
+  keys: ChannelKeys,
+  steady: SteadyClock,
+  removed: IntervalSet,
+): Promise<Map<string, ClaimLedger>> {
   const found = new Map<string, { settled: Interval[]; records: ClaimRecord[]; batches: ClaimBatch[] }>();
   for await (const [key, value] of database.iterator(rangeOf(keys.groups))) {
     const { group: name, settled, record, batch } = decodeGroupEntry(keys, key, value);

@@ -25,7 +25,11 @@ export class OwnerFile {
       await mkdir(this.#folder, { recursive: true });
     } catch (thrown) {
       const error = toError(thrown);
-      throw new SSSNError("store_unavailable", `The store folder ${this.#folder} can't be made: ${error.message}. Choose a folder that this user may write to.`, { cause: error });
+      throw new SSSNError(
+        "store_unavailable",
+        `The store folder ${this.#folder} can't be made: ${error.message}. Choose a folder that this user may write to.`,
+        { cause: error },
+      );
     }
   }
 
@@ -35,7 +39,11 @@ export class OwnerFile {
       await writeFile(this.#path, JSON.stringify({ pid: process.pid, since: new Date().toISOString(), boot: machineStart() }));
     } catch (thrown) {
       const error = toError(thrown);
-      throw new SSSNError("store_unavailable", `The store folder ${this.#folder} can't be written to: ${error.message}. Give this user the right to write there, or choose another folder.`, { cause: error });
+      throw new SSSNError(
+        "store_unavailable",
+        `The store folder ${this.#folder} can't be written to: ${error.message}. Give this user the right to write there, or choose another folder.`,
+        { cause: error },
+      );
     }
   }
 
@@ -46,7 +54,12 @@ export class OwnerFile {
   /** The refusal of a second process. */
   async refusal(cause: Error): Promise<SSSNError> {
     const owner = await this.#read();
-    const who = owner === undefined ? "another process" : owner.pid === process.pid ? "another store object of this very process" : `process ${owner.pid} (since ${owner.since})`;
+    const who =
+      owner === undefined
+        ? "another process"
+        : owner.pid === process.pid
+          ? "another store object of this very process"
+          : `process ${owner.pid} (since ${owner.since})`;
     return new SSSNError(
       "store_locked",
       `The store in ${this.#folder} is in use by ${who}. One process owns a store folder: stop that process, or reach its channels over HTTP. Never delete the LOCK file: two writers destroy the data.`,

@@ -4,7 +4,18 @@ import { SSSNError, deepFreeze, NO_METADATA, type ChannelMessage, type JsonValue
 const CHECKSUM_DIGITS = 8;
 
 /** What most messages do not have comes last, and is left out where there is none of it. */
-type Fields = [id: string, timestamp: number, senderId: string, content: JsonValue, metadata?: ChannelMessage["metadata"] | 0, correlationId?: string | 0, replyTo?: string | 0, recipientId?: string | 0, availableAt?: number, givenId?: 0 | 1];
+type Fields = [
+  id: string,
+  timestamp: number,
+  senderId: string,
+  content: JsonValue,
+  metadata?: ChannelMessage["metadata"] | 0,
+  correlationId?: string | 0,
+  replyTo?: string | 0,
+  recipientId?: string | 0,
+  availableAt?: number,
+  givenId?: 0 | 1,
+];
 
 /** A message as it lies in the database. */
 export interface StoredMessage {
@@ -24,17 +35,49 @@ export function encodeMessage(message: ChannelMessage, givenId: boolean): string
   return checksum(json, message.sequence).toString(16).padStart(CHECKSUM_DIGITS, "0") + json;
 }
 
-function fieldsOf({ id, timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, availableAt }: ChannelMessage, givenId: boolean): Fields {
-  if (metadata === NO_METADATA && correlationId === undefined && replyTo === undefined && recipientId === undefined && availableAt === undefined && !givenId) return [id, timestamp, senderId, content];
-  return [id, timestamp, senderId, content, metadata === NO_METADATA ? 0 : metadata, correlationId ?? 0, replyTo ?? 0, recipientId ?? 0, availableAt ?? 0, givenId ? 1 : 0];
+function fieldsOf(
+  { id, timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, availableAt }: ChannelMessage,
+  givenId: boolean,
+): Fields {
+  if (
+    metadata === NO_METADATA &&
+    correlationId === undefined &&
+    replyTo === undefined &&
+    recipientId === undefined &&
+    availableAt === undefined &&
+    !givenId
+  )
+    return [id, timestamp, senderId, content];
+  return [
+    id,
+    timestamp,
+    senderId,
+    content,
+    metadata === NO_METADATA ? 0 : metadata,
+    correlationId ?? 0,
+    replyTo ?? 0,
+    recipientId ?? 0,
+    availableAt ?? 0,
+    givenId ? 1 : 0,
+  ];
 }
 
 /** @throws SSSNError `store_corrupted`, naming channel and sequence. */
 export function decodeMessage(channelId: string, sequence: number, record: string): StoredMessage {
   const json = record.slice(CHECKSUM_DIGITS);
-  if (checksum(json, sequence) !== Number(`0x${record.slice(0, CHECKSUM_DIGITS)}`)) throw corrupted(channelId, sequence, "its checksum does not fit its content");
-  const [id, timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, availableAt, givenId] = JSON.parse(json) as Fields;
-  const message: { -readonly [Field in keyof ChannelMessage]: ChannelMessage[Field] } = { id, sequence, timestamp, senderId, content: deepFreeze(content), metadata: metadata ? deepFreeze(metadata) : NO_METADATA };
+  if (checksum(json, sequence) !== Number(`0x${record.slice(0, CHECKSUM_DIGITS)}`))
+    throw corrupted(channelId, sequence, "its checksum does not fit its content");
+  const [id, timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, availableAt, givenId] = JSON.parse(
+    json,
+  ) as Fields;
+  const message: { -readonly [Field in keyof ChannelMessage]: ChannelMessage[Field] } = {
+    id,
+    sequence,
+    timestamp,
+    senderId,
+    content: deepFreeze(content),
+    metadata: metadata ? deepFreeze(metadata) : NO_METADATA,
+  };
   if (correlationId) message.correlationId = correlationId;
   if (replyTo) message.replyTo = replyTo;
   if (recipientId) message.recipientId = recipientId;
@@ -48,8 +91,12 @@ function checksum(json: string, sequence: number): number {
 
 /** Something that was stored can't be read back. */
 export function corrupted(channelId: string, sequence: number, what: string, cause?: unknown): SSSNError {
-  return new SSSNError("store_corrupted", `Message ${sequence} of channel ${channelId} is damaged: ${what}. The messages behind it can still be read with after: ${sequence}.`, {
-    details: { channel: channelId, sequence },
-    ...(cause === undefined ? {} : { cause }),
-  });
+  return new SSSNError(
+    "store_corrupted",
+    `Message ${sequence} of channel ${channelId} is damaged: ${what}. The messages behind it can still be read with after: ${sequence}.`,
+    {
+      details: { channel: channelId, sequence },
+      ...(cause === undefined ? {} : { cause }),
+    },
+  );
 }

@@ -13,7 +13,14 @@ const REMEMBER_IDS_MS = 600_000;
 const PAGE = 500;
 
 /** Chooses the next messages that a policy does not keep; an empty list is the end. */
-export async function chooseVictims(database: Database, state: LogState, reader: MessageReader, policy: RetentionPolicy, now: number, from: number): Promise<{ victims: readonly StoredMessage[]; next: number }> {
+export async function chooseVictims(
+  database: Database,
+  state: LogState,
+  reader: MessageReader,
+  policy: RetentionPolicy,
+  now: number,
+  from: number,
+): Promise<{ victims: readonly StoredMessage[]; next: number }> {
   const start = policy.keepUnsettled ? nextSettledEverywhere(state, from) : from;
   if (start === undefined || start > state.stored) return { victims: [], next: Infinity };
   const oldest = now - (policy.maxAgeMs ?? Infinity);
@@ -55,7 +62,13 @@ function nextSettledEverywhere(state: LogState, from: number): number | undefine
 }
 
 /** Takes messages out of the state and works out what to write. Synchronous; those that are gone already are left out. */
-export function planRemoval(state: LogState, keys: ChannelKeys, addressed: boolean, victims: readonly StoredMessage[], now: number): { removed: number; commit: Commit } {
+export function planRemoval(
+  state: LogState,
+  keys: ChannelKeys,
+  addressed: boolean,
+  victims: readonly StoredMessage[],
+  now: number,
+): { removed: number; commit: Commit } {
   const puts: [string, string][] = [];
   const deletes: string[] = [];
   const intervals = new Map<number, number | undefined>();

@@ -73,16 +73,21 @@ describe("a store whose files were harmed", () => {
   it("[G2.1] never opens with fewer messages than were acknowledged, whichever bit of its log or table is flipped", async () => {
     const sizes = await Promise.all([/\.log$/, /\.ldb$/].map(async (kind) => (await stat(await fileOf(template, kind))).size));
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom(0, 1), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), fc.integer({ min: 0, max: 7 }), async (kind, place, bit) => {
-        const folder = await mkdtemp(join(tmpdir(), "sssn-evidence-"));
-        try {
-          await cp(template, folder, { recursive: true });
-          await flip(await fileOf(folder, kind === 0 ? /\.log$/ : /\.ldb$/), Math.floor(place * (sizes[kind] ?? 0)), bit);
-          expect(await outcome(folder)).toBe("store_corrupted");
-        } finally {
-          await rm(folder, { recursive: true, force: true });
-        }
-      }),
+      fc.asyncProperty(
+        fc.constantFrom(0, 1),
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        fc.integer({ min: 0, max: 7 }),
+        async (kind, place, bit) => {
+          const folder = await mkdtemp(join(tmpdir(), "sssn-evidence-"));
+          try {
+            await cp(template, folder, { recursive: true });
+            await flip(await fileOf(folder, kind === 0 ? /\.log$/ : /\.ldb$/), Math.floor(place * (sizes[kind] ?? 0)), bit);
+            expect(await outcome(folder)).toBe("store_corrupted");
+          } finally {
+            await rm(folder, { recursive: true, force: true });
+          }
+        },
+      ),
       { numRuns: 40 },
     );
   });
@@ -110,7 +115,9 @@ describe("a store whose files were harmed", () => {
     const folder = await copy();
     const table = await fileOf(folder, /\.ldb$/);
     await flip(table, 100);
-    const error: unknown = await open(folder).open("c").catch((thrown: unknown) => thrown);
+    const error: unknown = await open(folder)
+      .open("c")
+      .catch((thrown: unknown) => thrown);
     expect(String(error)).toContain(table);
     expect(String(error)).toMatch(/Keep a copy of the folder/);
   });
@@ -152,7 +159,11 @@ describe("a store with durability process", () => {
   /** What can be read: has to be the first so many messages, without a hole. */
   async function kept(folder: string): Promise<number> {
     const warnings: string[] = [];
-    const store = new LevelMessageStore({ folder, durability: "process", logger: { ...silentLogger, warn: (_fields, text) => void warnings.push(text) } });
+    const store = new LevelMessageStore({
+      folder,
+      durability: "process",
+      logger: { ...silentLogger, warn: (_fields, text) => void warnings.push(text) },
+    });
     const { messages } = await (await store.open("c")).read({ after: 0, limit: 1_000 });
     await store.close();
     expect(messages.map(({ sequence }) => sequence)).toEqual(messages.map((_, index) => index + 1));
@@ -215,7 +226,11 @@ describe("verifyStore", () => {
 
 describe("repairStore", () => {
   it("makes a damaged store usable with what is left, and names what is lost", async () => {
-    for (const [kind, place] of [[/\.log$/, 3_000], [/\.ldb$/, 2_000], [/MANIFEST/, 30]] as const) {
+    for (const [kind, place] of [
+      [/\.log$/, 3_000],
+      [/\.ldb$/, 2_000],
+      [/MANIFEST/, 30],
+    ] as const) {
       const folder = await copy();
       await flip(await fileOf(folder, kind), place);
       const { findings, lost } = await repairStore(folder);

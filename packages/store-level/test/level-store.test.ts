@@ -146,7 +146,10 @@ describe("damage", () => {
     await raw(path, async (database) => {
       const [first = "", second = ""] = await messageKeys(database);
       const values = [await database.get(first), await database.get(second)];
-      await database.batch([{ type: "put", key: first, value: values[1] ?? "" }, { type: "put", key: second, value: values[0] ?? "" }]);
+      await database.batch([
+        { type: "put", key: first, value: values[1] ?? "" },
+        { type: "put", key: second, value: values[0] ?? "" },
+      ]);
     });
     expect((await failure(async () => (await open(path).open("c")).read({ after: 0, limit: 10 }))).code).toBe("store_corrupted");
   });
@@ -200,7 +203,10 @@ describe("a failed write", () => {
     expect((await failed).code).toBe("store_full");
     restore();
     await expect.poll(async () => log.append([draft("after", { id: "after" })]).catch(() => undefined)).toBeDefined();
-    expect((await log.read({ after: 0, limit: 10 })).messages.map(({ id, sequence }) => [id, sequence])).toEqual([["before", 1], ["after", 2]]);
+    expect((await log.read({ after: 0, limit: 10 })).messages.map(({ id, sequence }) => [id, sequence])).toEqual([
+      ["before", 1],
+      ["after", 2],
+    ]);
     expect((await log.settle("g", "r", [{ receipt: claim?.receipt ?? "", action: "acknowledge" }]))[0]?.status).toBe("acknowledged");
     await store.close();
     const again = await open(path).open("c");

@@ -62,9 +62,24 @@ export class SystemMetrics {
     this.#as = options.as ?? "metrics";
     this.#cursors = options.cursors ?? false;
     const registers = [this.registry];
-    this.#errors = new Counter({ name: "sssn_continued_errors_total", help: "Errors that a channel or system has carried on after.", labelNames: ["component", "id", "phase"], registers });
-    this.#scrapeErrors = new Counter({ name: "sssn_scrape_errors_total", help: "Channels whose statistics could not be had.", labelNames: ["channel"], registers });
-    this.#jobs = new Counter({ name: "sssn_jobs_total", help: "Jobs that workers have ended.", labelNames: ["worker", "outcome"], registers });
+    this.#errors = new Counter({
+      name: "sssn_continued_errors_total",
+      help: "Errors that a channel or system has carried on after.",
+      labelNames: ["component", "id", "phase"],
+      registers,
+    });
+    this.#scrapeErrors = new Counter({
+      name: "sssn_scrape_errors_total",
+      help: "Channels whose statistics could not be had.",
+      labelNames: ["channel"],
+      registers,
+    });
+    this.#jobs = new Counter({
+      name: "sssn_jobs_total",
+      help: "Jobs that workers have ended.",
+      labelNames: ["worker", "outcome"],
+      registers,
+    });
     this.#requests = new Histogram({
       name: "sssn_http_request_duration_seconds",
       help: "From the request's head to the end of its answer.",
@@ -106,7 +121,9 @@ export class SystemMetrics {
 
   /** Tells of a transport's requests. */
   watchRequests(source: RequestSource): this {
-    source.events.on("request", ({ method, route, status, durationMs }) => this.#requests.observe({ method, route, status: String(status) }, durationMs / 1_000));
+    source.events.on("request", ({ method, route, status, durationMs }) =>
+      this.#requests.observe({ method, route, status: String(status) }, durationMs / 1_000),
+    );
     return this;
   }
 
@@ -131,7 +148,11 @@ export class SystemMetrics {
    * ```
    */
   handler({ token }: { readonly token: string }): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
-    if (token.length < SHORTEST_TOKEN) throw new SSSNError("invalid_argument", `The token of the metrics has ${token.length} characters and needs at least ${SHORTEST_TOKEN}.`);
+    if (token.length < SHORTEST_TOKEN)
+      throw new SSSNError(
+        "invalid_argument",
+        `The token of the metrics has ${token.length} characters and needs at least ${SHORTEST_TOKEN}.`,
+      );
     const expected = Buffer.from(`Bearer ${token}`);
     return async ({ headers }, response) => {
       const given = Buffer.from(headers.authorization ?? "");
@@ -191,7 +212,8 @@ export class SystemMetrics {
 
 /** @param collect what a scrape waits for before it shows them. */
 function makeGauges(registers: Registry[], collect: () => Promise<void>) {
-  const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[]): Gauge<Label> => new Gauge({ name, help, labelNames, registers, collect });
+  const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[]): Gauge<Label> =>
+    new Gauge({ name, help, labelNames, registers, collect });
   return {
     state: gauge("sssn_system_state", "1 for the state that a system is in.", ["system", "state"]),
     messages: gauge("sssn_channel_messages", "Messages that are kept.", ["channel"]),
@@ -201,7 +223,11 @@ function makeGauges(registers: Registry[], collect: () => Promise<void>) {
     oldest: gauge("sssn_group_oldest_unfinished_seconds", "How old the oldest unfinished message is.", ["channel", "group"]),
     lag: gauge("sssn_cursor_lag_messages", "Messages behind a cursor.", ["channel", "owner", "name"]),
     lagSeconds: gauge("sssn_cursor_lag_seconds", "Age of the first message behind a cursor.", ["channel", "owner", "name"]),
-    distance: gauge("sssn_cursor_distance_to_retention_messages", "How many messages may be removed before a cursor misses one.", ["channel", "owner", "name"]),
+    distance: gauge("sssn_cursor_distance_to_retention_messages", "How many messages may be removed before a cursor misses one.", [
+      "channel",
+      "owner",
+      "name",
+    ]),
   };
 }
 

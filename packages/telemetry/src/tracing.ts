@@ -1,5 +1,24 @@
-import { SpanKind, SpanStatusCode, context, propagation, trace, type Attributes, type Context, type Span, type TextMapGetter, type Tracer } from "@opentelemetry/api";
-import { toError, type ChannelMessage, type ChannelPort, type Metadata, type WriteEntry, type WriteOptions, type WriteReceipt } from "@sssn/core";
+import {
+  SpanKind,
+  SpanStatusCode,
+  context,
+  propagation,
+  trace,
+  type Attributes,
+  type Context,
+  type Span,
+  type TextMapGetter,
+  type Tracer,
+} from "@opentelemetry/api";
+import {
+  toError,
+  type ChannelMessage,
+  type ChannelPort,
+  type Metadata,
+  type WriteEntry,
+  type WriteOptions,
+  type WriteReceipt,
+} from "@sssn/core";
 
 const SCOPE = "@sssn/telemetry";
 
@@ -63,7 +82,12 @@ class TracedWrites<Content> {
     });
 
   readonly writeBatch = (senderId: string, entries: readonly WriteEntry<Content>[]): Promise<readonly WriteReceipt[]> =>
-    this.#send({ "messaging.batch.message_count": entries.length }, (_span, metadata) => this.#channel.writeBatch(senderId, entries.map((entry) => ({ ...entry, metadata: { ...entry.metadata, ...metadata } }))));
+    this.#send({ "messaging.batch.message_count": entries.length }, (_span, metadata) =>
+      this.#channel.writeBatch(
+        senderId,
+        entries.map((entry) => ({ ...entry, metadata: { ...entry.metadata, ...metadata } })),
+      ),
+    );
 
   #send<Result>(attributes: Attributes, send: (span: Span, metadata: Metadata) => Promise<Result>): Promise<Result> {
     const options = { kind: SpanKind.PRODUCER, attributes: { ...attributesOf(this.#channel.id, "write", "send"), ...attributes } };
@@ -88,7 +112,9 @@ export function tracedHandler<Message extends ChannelMessage<unknown>, More exte
   return (message, ...more) => {
     const tracer = options.tracer ?? trace.getTracer(SCOPE);
     const attributes = { ...attributesOf(channelId, "process", "process"), "messaging.message.id": message.id };
-    return tracer.startActiveSpan(`process ${channelId}`, { kind: SpanKind.CONSUMER, attributes }, contextOf(message), (span) => ended(span, () => handler(message, ...more)));
+    return tracer.startActiveSpan(`process ${channelId}`, { kind: SpanKind.CONSUMER, attributes }, contextOf(message), (span) =>
+      ended(span, () => handler(message, ...more)),
+    );
   };
 }
 
@@ -99,7 +125,12 @@ export function contextOf({ metadata }: ChannelMessage<unknown>): Context {
 
 /** The names of OpenTelemetry's conventions for messaging. */
 function attributesOf(channelId: string, name: string, type: "send" | "process"): Attributes {
-  return { "messaging.system": "sssn", "messaging.destination.name": channelId, "messaging.operation.name": name, "messaging.operation.type": type };
+  return {
+    "messaging.system": "sssn",
+    "messaging.destination.name": channelId,
+    "messaging.operation.name": name,
+    "messaging.operation.type": type,
+  };
 }
 
 async function ended<Result>(span: Span, task: () => Result | Promise<Result>): Promise<Result> {

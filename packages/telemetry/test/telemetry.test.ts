@@ -24,9 +24,15 @@ const w3c = {
     const span = trace.getSpanContext(active);
     if (span) (carrier as Record<string, string>)["traceparent"] = `00-${span.traceId}-${span.spanId}-01`;
   },
-  extract(active: Parameters<typeof trace.getSpanContext>[0], carrier: unknown, getter: { get(carrier: unknown, key: string): string | string[] | undefined }) {
+  extract(
+    active: Parameters<typeof trace.getSpanContext>[0],
+    carrier: unknown,
+    getter: { get(carrier: unknown, key: string): string | string[] | undefined },
+  ) {
     const [, traceId, spanId] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-/.exec(String(getter.get(carrier, "traceparent") ?? "")) ?? [];
-    return traceId === undefined || spanId === undefined ? active : trace.setSpanContext(active, { traceId, spanId, traceFlags: 1, isRemote: true });
+    return traceId === undefined || spanId === undefined
+      ? active
+      : trace.setSpanContext(active, { traceId, spanId, traceFlags: 1, isRemote: true });
   },
 };
 
@@ -49,14 +55,23 @@ describe("traces", () => {
     const jobs = await queue();
     await traced(jobs).write("writer", 1, { metadata: { kept: true } });
     const seen: unknown[] = [];
-    const worker = work(jobs, "w", tracedHandler("jobs", ({ metadata }) => void seen.push(metadata)), { logger });
+    const worker = work(
+      jobs,
+      "w",
+      tracedHandler("jobs", ({ metadata }) => void seen.push(metadata)),
+      { logger },
+    );
     await expect.poll(() => spans().length).toBe(2);
     await worker.close();
     const [write, process] = spans();
     expect([write?.name, process?.name]).toEqual(["write jobs", "process jobs"]);
     expect(process?.spanContext().traceId).toBe(write?.spanContext().traceId);
     expect(process?.parentSpanContext?.spanId).toBe(write?.spanContext().spanId);
-    expect(write?.attributes).toMatchObject({ "messaging.system": "sssn", "messaging.destination.name": "jobs", "messaging.operation.type": "send" });
+    expect(write?.attributes).toMatchObject({
+      "messaging.system": "sssn",
+      "messaging.destination.name": "jobs",
+      "messaging.operation.type": "send",
+    });
     expect(process?.attributes["messaging.message.id"]).toBe(write?.attributes["messaging.message.id"]);
     expect(seen).toEqual([{ kept: true, traceparent: expect.stringMatching(/^00-/) as string }]);
   });
@@ -68,7 +83,14 @@ describe("traces", () => {
     await jobs.writeBatch("writer", [{ content: 1 }, { content: 2 }]);
     expect(spans()[1]?.attributes["messaging.batch.message_count"]).toBe(2);
     const claims = await jobs.claim("w", { limit: 2 });
-    expect((await jobs.acknowledge("w", claims.map(({ receipt }) => receipt))).map(({ status }) => status)).toEqual(["acknowledged", "acknowledged"]);
+    expect(
+      (
+        await jobs.acknowledge(
+          "w",
+          claims.map(({ receipt }) => receipt),
+        )
+      ).map(({ status }) => status),
+    ).toEqual(["acknowledged", "acknowledged"]);
     expect(trace.getSpanContext(contextOf(claims[0]!.message))?.traceId).toBe(spans()[1]?.spanContext().traceId);
   });
 });
@@ -82,7 +104,9 @@ describe("metrics", () => {
       if (steps++ === 0) throw new Error("first");
     };
     const orders = system.addChannel(new PassthroughChannel({ id: "orders", store, logger }));
-    const jobs = system.addSubsystem(new BaseSystem({ id: "packing", logger })).addChannel(new WorkQueueChannel({ id: "jobs", store, logger }));
+    const jobs = system
+      .addSubsystem(new BaseSystem({ id: "packing", logger }))
+      .addChannel(new WorkQueueChannel({ id: "jobs", store, logger }));
     const metrics = new SystemMetrics({ cursors: true }).watch(system);
     await using _running = await system.launch();
     await orders.writeBatch("w", [{ content: 1 }, { content: 2 }]);
@@ -120,7 +144,9 @@ describe("metrics", () => {
     expect([(await scrape("Bearer wrong")).status, (await scrape("")).status]).toEqual([401, 401]);
     const response = await scrape("Bearer a long and secret word");
     expect([response.status, response.headers.get("content-type")]).toEqual([200, "text/plain; version=0.0.4; charset=utf-8"]);
-    expect(await response.text()).toContain('sssn_http_request_duration_seconds_count{method="POST",route="/channels/:id/messages",status="201"} 1');
+    expect(await response.text()).toContain(
+      'sssn_http_request_duration_seconds_count{method="POST",route="/channels/:id/messages",status="201"} 1',
+    );
     expect(() => metrics.handler({ token: "short" })).toThrowError(expect.objectContaining({ code: "invalid_argument" }));
   });
 });

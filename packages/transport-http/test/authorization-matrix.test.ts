@@ -32,10 +32,24 @@ const ALL_ROLES: readonly (Role | "none")[] = ["none", ...ROLES];
 
 /** What the documentation says: the least role of an operation, and whether a kind of channel knows it. */
 async function documented(): Promise<ReadonlyMap<string, { readonly role: Role; readonly kinds: ReadonlyMap<string, boolean> }>> {
-  const lines = (await readFile(new URL("../../../docs/authorization.md", import.meta.url), "utf8")).split("\n").filter((line) => line.startsWith("|"));
-  const cells = lines.map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
+  const lines = (await readFile(new URL("../../../docs/authorization.md", import.meta.url), "utf8"))
+    .split("\n")
+    .filter((line) => line.startsWith("|"));
+  const cells = lines.map((line) =>
+    line
+      .split("|")
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
   const [, , ...kinds] = cells[0] ?? [];
-  return new Map(cells.slice(2).map(([operation = "", role, ...known]) => [operation, { role: role as Role, kinds: new Map(kinds.map((kind, index) => [kind, known[index] === "yes"])) }]));
+  return new Map(
+    cells
+      .slice(2)
+      .map(([operation = "", role, ...known]) => [
+        operation,
+        { role: role as Role, kinds: new Map(kinds.map((kind, index) => [kind, known[index] === "yes"])) },
+      ]),
+  );
 }
 
 /** Something valid to send to each route. */
@@ -80,16 +94,34 @@ interface Scheme {
 }
 
 const SCHEMES: readonly Scheme[] = [
-  { name: "open", make: () => new OpenSecurity(), credential: (_security, role, scope) => Promise.resolve(scope === "in" ? role : undefined) },
-  { name: "acl", make: () => new ACLSecurity({ read: ["read"], write: ["write"], admin: ["admin"] }), credential: (_security, role, scope) => Promise.resolve(scope === "in" ? role : undefined) },
+  {
+    name: "open",
+    make: () => new OpenSecurity(),
+    credential: (_security, role, scope) => Promise.resolve(scope === "in" ? role : undefined),
+  },
+  {
+    name: "acl",
+    make: () => new ACLSecurity({ read: ["read"], write: ["write"], admin: ["admin"] }),
+    credential: (_security, role, scope) => Promise.resolve(scope === "in" ? role : undefined),
+  },
   {
     name: "jwt",
     make: () => new JWTChannelSecurity({ secret: SECRET }),
-    credential: (security, role, scope) => (role === "none" ? Promise.resolve("no-token") : security.generateToken({ systemId: role, role, channels: scope === "in" ? ["tested", "hidden"] : ["another"] })),
+    credential: (security, role, scope) =>
+      role === "none"
+        ? Promise.resolve("no-token")
+        : security.generateToken({ systemId: role, role, channels: scope === "in" ? ["tested", "hidden"] : ["another"] }),
   },
 ];
 
-function expectedOverHttp(scheme: Scheme["name"], role: Role | "none", scope: "in" | "out", visibility: Visibility, needed: Role, isKnown: boolean): string {
+function expectedOverHttp(
+  scheme: Scheme["name"],
+  role: Role | "none",
+  scope: "in" | "out",
+  visibility: Visibility,
+  needed: Role,
+  isKnown: boolean,
+): string {
   if (role === "none" && scheme !== "open") return "401 token_invalid";
   if (visibility === "private") return "404 channel_not_found";
   if (scope === "out") return "403 insufficient_scope";
@@ -123,7 +155,11 @@ describe.each(SCHEMES)("authorization with $name security, every cell of the doc
     const security = scheme.make();
     const store = new MemoryMessageStore();
     const system = new BaseSystem({ id: "host", logger });
-    for (const [id, visibility] of [["tested", "public"], ["hidden", "private"]] as const) system.addChannel(new KINDS[kind]({ id, store, security, logger, visibility }));
+    for (const [id, visibility] of [
+      ["tested", "public"],
+      ["hidden", "private"],
+    ] as const)
+      system.addChannel(new KINDS[kind]({ id, store, security, logger, visibility }));
     // With nothing published a transport knows no security to ask: there is always one channel here.
     const running = await system.publish({ transport: new HttpTransport({ port: 0, logger }) });
     onTestFinished(async () => void (await running.close({ timeoutMs: 2_000 })));
@@ -136,7 +172,10 @@ describe.each(SCHEMES)("authorization with $name security, every cell of the doc
         for (const scope of ["in", "out"] as const) {
           const credential = await scheme.credential(security, role, scope);
           if (credential === undefined || (role === "none" && scope === "out")) continue;
-          for (const [channel, visibility] of [["tested", "public"], ["hidden", "private"]] as const) {
+          for (const [channel, visibility] of [
+            ["tested", "public"],
+            ["hidden", "private"],
+          ] as const) {
             const cell = `${name} ${role} ${scope} ${visibility}`;
             expected[cell] = expectedOverHttp(scheme.name, role, scope, visibility, row.role, row.kinds.get(kind) === true);
             actual[cell] = await askOverHttp(running.addresses[0] ?? "", channel, name, credential);
@@ -176,21 +215,39 @@ describe.each(SCHEMES)("authorization with $name security, every cell of the doc
     const mail = system.addChannel(new MailboxChannel({ id: "mail", store, security, logger, visibility: "public" }));
     const running = await system.publish({ transport: new HttpTransport({ port: 0, logger }) });
     onTestFinished(async () => void (await running.close({ timeoutMs: 2_000 })));
-    const ask = async (who: Role, path: string, body?: unknown): Promise<{ results?: { status: string }[]; claims?: { receipt: string; message: { content: unknown } }[]; messages?: { content: unknown }[]; cursor?: number }> => {
+    const ask = async (
+      who: Role,
+      path: string,
+      body?: unknown,
+    ): Promise<{
+      results?: { status: string }[];
+      claims?: { receipt: string; message: { content: unknown } }[];
+      messages?: { content: unknown }[];
+      cursor?: number;
+    }> => {
       const credential = scheme.name === "jwt" ? await security.generateToken({ systemId: who, role: who, channels: "*" }) : who;
-      const response = await fetch(`${running.addresses[0]}/channels/${path}`, { method: body === undefined ? "GET" : "POST", headers: { authorization: `Bearer ${credential}`, "content-type": "application/json" }, body: body === undefined ? null : JSON.stringify(body) });
+      const response = await fetch(`${running.addresses[0]}/channels/${path}`, {
+        method: body === undefined ? "GET" : "POST",
+        headers: { authorization: `Bearer ${credential}`, "content-type": "application/json" },
+        body: body === undefined ? null : JSON.stringify(body),
+      });
       return (await response.json()) as never;
     };
     await queue.write("admin", "job");
     await mail.write("admin", "for read", { recipientId: "read" });
     const { claims = [] } = await ask("read", "queue/claims", {});
     const receipts = claims.map(({ receipt }) => receipt);
-    for (const how of ["acknowledge", "nack", "dead-letter", "extend"]) expect((await ask("write", `queue/claims/${how}`, { receipts })).results?.map(({ status }) => status)).toEqual(["unknown"]);
+    for (const how of ["acknowledge", "nack", "dead-letter", "extend"])
+      expect((await ask("write", `queue/claims/${how}`, { receipts })).results?.map(({ status }) => status)).toEqual(["unknown"]);
     expect((await queue.acknowledge("write", receipts)).map(({ status }) => status)).toEqual(["unknown"]);
     expect((await ask("read", "queue/claims/acknowledge", { receipts })).results?.map(({ status }) => status)).toEqual(["acknowledged"]);
     await ask("write", "mail/cursor/commit", { position: 1, cursor: "read" });
     expect((await ask("read", "mail/positions?cursor=read")).cursor).toBeUndefined();
-    expect([(await ask("write", "mail/read", {})).messages, (await ask("write", "mail/claims", {})).claims, (await mail.read("write", { after: 0 })).messages]).toEqual([[], [], []]);
+    expect([
+      (await ask("write", "mail/read", {})).messages,
+      (await ask("write", "mail/claims", {})).claims,
+      (await mail.read("write", { after: 0 })).messages,
+    ]).toEqual([[], [], []]);
     expect((await ask("read", "mail/read", {})).messages?.map(({ content }) => content)).toEqual(["for read"]);
     expect((await ask("admin", "mail/history")).messages?.map(({ content }) => content)).toEqual(["for read"]);
   });

@@ -8,8 +8,11 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { HttpTransport } from "../src/index.js";
 import { SECRET } from "./support/published.js";
 
-const BROWSER = [process.env["CHROMIUM"], "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => path !== undefined && existsSync(path));
-if (BROWSER === undefined) console.warn("NOT TESTED: the client in a browser. Install Debian's package chromium, or name a browser in CHROMIUM.");
+const BROWSER = [process.env["CHROMIUM"], "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
+  (path) => path !== undefined && existsSync(path),
+);
+if (BROWSER === undefined)
+  console.warn("NOT TESTED: the client in a browser. Install Debian's package chromium, or name a browser in CHROMIUM.");
 
 /** What runs in the page: it is bundled as an application would bundle it. */
 const PROGRAM = `
@@ -43,20 +46,42 @@ globalThis.run = async ({ url, token }) => {
 
 describe.skipIf(BROWSER === undefined)("the client in a browser", () => {
   it("writes, follows, works and resumes as it does in Node, from a page of another origin", async () => {
-    const bundle = await build({ stdin: { contents: PROGRAM, resolveDir: fileURLToPath(new URL("..", import.meta.url)) }, bundle: true, minify: true, format: "iife", platform: "browser", write: false });
+    const bundle = await build({
+      stdin: { contents: PROGRAM, resolveDir: fileURLToPath(new URL("..", import.meta.url)) },
+      bundle: true,
+      minify: true,
+      format: "iife",
+      platform: "browser",
+      write: false,
+    });
     const script = bundle.outputFiles[0]?.text ?? "";
     const logger = silentLogger;
     const security = new JWTChannelSecurity({ secret: SECRET });
     const store = new MemoryMessageStore();
     const [pages, host] = [new BaseSystem({ id: "pages", logger }), new BaseSystem({ id: "host", logger })];
     const pageTransport = new HttpTransport({ port: 0, logger });
-    pageTransport.app.get("/page", (_request, response) => void response.type("html").send(`<!doctype html><script>${script.replaceAll("</script", "<\\/script")}</script>`));
+    pageTransport.app.get(
+      "/page",
+      (_request, response) =>
+        void response.type("html").send(`<!doctype html><script>${script.replaceAll("</script", "<\\/script")}</script>`),
+    );
     const serving = await pages.publish({ transport: pageTransport });
     const [origin = ""] = serving.addresses;
     host.addChannel(new BroadcastChannel({ id: "news", store, security, logger, visibility: "public" }));
     host.addChannel(new WorkQueueChannel({ id: "jobs", store, security, logger, visibility: "public" }));
     const running = await host.publish({ transport: new HttpTransport({ port: 0, logger, corsOrigins: [origin] }) });
-    const browser = await chromium.launch({ ...(BROWSER === undefined ? {} : { executablePath: BROWSER }), args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"] });
+    const browser = await chromium.launch({
+      ...(BROWSER === undefined ? {} : { executablePath: BROWSER }),
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
+    });
     onTestFinished(async () => {
       await browser.close();
       await Promise.all([running.close({ timeoutMs: 2_000 }), serving.close({ timeoutMs: 2_000 })]);
@@ -64,7 +89,10 @@ describe.skipIf(BROWSER === undefined)("the client in a browser", () => {
     const page = await browser.newPage();
     await page.goto(`${origin}/page`);
     const token = await security.generateToken({ systemId: "page", role: "write", channels: "*" });
-    const result = await page.evaluate((input) => (globalThis as unknown as { run(input: unknown): Promise<unknown> }).run(input), { url: running.addresses[0] ?? "", token });
+    const result = await page.evaluate((input) => (globalThis as unknown as { run(input: unknown): Promise<unknown> }).run(input), {
+      url: running.addresses[0] ?? "",
+      token,
+    });
     expect(result).toEqual({
       seen: Array.from({ length: 100 }, (_, index) => index),
       done: [1, 2, 3],

@@ -12,7 +12,11 @@ function noting(): { readonly fetch: typeof fetch; readonly calls: { path: strin
   return {
     calls,
     fetch: (input, init) => {
-      calls.push({ path: new URL(String(input)).pathname, body: typeof init?.body === "string" ? JSON.parse(init.body) : undefined, token: new Headers(init?.headers).get("authorization") });
+      calls.push({
+        path: new URL(String(input)).pathname,
+        body: typeof init?.body === "string" ? JSON.parse(init.body) : undefined,
+        token: new Headers(init?.headers).get("authorization"),
+      });
       return fetch(input, init);
     },
   };
@@ -26,7 +30,10 @@ describe("writes of one client", () => {
     await orders.write("", "alone");
     await Promise.all(Array.from({ length: 200 }, (_, index) => orders.write("", index)));
     expect(noted.calls.map(({ path }) => path)).toEqual(["/channels/orders/messages", "/channels/orders/messages/batch"]);
-    expect((await host.system.client.read("orders", { after: 0, limit: 500 })).messages.map(({ content }) => content)).toEqual(["alone", ...Array.from({ length: 200 }, (_, index) => index)]);
+    expect((await host.system.client.read("orders", { after: 0, limit: 500 })).messages.map(({ content }) => content)).toEqual([
+      "alone",
+      ...Array.from({ length: 200 }, (_, index) => index),
+    ]);
   });
 
   it("never make a request larger than a host takes", async () => {
@@ -68,8 +75,17 @@ describe("a token source", () => {
     const host = await publish();
     let isDown = true;
     const token = await host.token("read");
-    const orders = new HttpChannel({ url: host.url, id: "orders", attempts: 1, logger, token: () => (isDown ? Promise.reject(new Error("the identity provider is down")) : token) });
-    await expect(orders.info()).rejects.toMatchObject({ code: "transport_failed", message: expect.stringContaining("identity provider") as string });
+    const orders = new HttpChannel({
+      url: host.url,
+      id: "orders",
+      attempts: 1,
+      logger,
+      token: () => (isDown ? Promise.reject(new Error("the identity provider is down")) : token),
+    });
+    await expect(orders.info()).rejects.toMatchObject({
+      code: "transport_failed",
+      message: expect.stringContaining("identity provider") as string,
+    });
     isDown = false;
     expect((await orders.info()).id).toBe("orders");
   });
@@ -78,7 +94,15 @@ describe("a token source", () => {
 describe("a call", () => {
   it("ends with its signal, and in its own time", async () => {
     const host = await publish();
-    const hanging = new HttpChannel({ url: host.url, id: "orders", token: "t", attempts: 1, logger, fetch: (_input, init) => new Promise((_, reject) => init?.signal?.addEventListener("abort", () => reject(init.signal?.reason as Error))) });
+    const hanging = new HttpChannel({
+      url: host.url,
+      id: "orders",
+      token: "t",
+      attempts: 1,
+      logger,
+      fetch: (_input, init) =>
+        new Promise((_, reject) => init?.signal?.addEventListener("abort", () => reject(init.signal?.reason as Error))),
+    });
     const abort = new AbortController();
     const ended = hanging.with({ signal: abort.signal }).info();
     abort.abort(new Error("enough"));
@@ -88,9 +112,19 @@ describe("a call", () => {
 
   it("is not repeated where that can't help, and waits as long as the host asks where it can", async () => {
     const clock = new VirtualClock();
-    const answers = [new Response(JSON.stringify({ code: "backpressure", detail: "full" }), { status: 429, headers: { "retry-after": "7" } }), Response.json({ id: "orders" })];
+    const answers = [
+      new Response(JSON.stringify({ code: "backpressure", detail: "full" }), { status: 429, headers: { "retry-after": "7" } }),
+      Response.json({ id: "orders" }),
+    ];
     let calls = 0;
-    const orders = new HttpChannel({ url: "http://host:1", id: "orders", token: "t", clock, logger, fetch: async () => (calls++, answers.shift() ?? Response.json({ code: "invalid_argument" }, { status: 400 })) });
+    const orders = new HttpChannel({
+      url: "http://host:1",
+      id: "orders",
+      token: "t",
+      clock,
+      logger,
+      fetch: async () => (calls++, answers.shift() ?? Response.json({ code: "invalid_argument" }, { status: 400 })),
+    });
     const asked = orders.info();
     await clock.advance(6_900);
     expect(calls).toBe(1);
@@ -108,7 +142,11 @@ describe("a stream through cuts at random places", () => {
     const news = new HttpChannel<number>({ url: proxy.url, id: "news", token: await host.token("read"), logger });
     const seen: number[] = [];
     const subscription = await news.subscribe("", ({ content }) => void seen.push(content));
-    for (let from = 0; from < 1_000; from += 10) await host.system.client.writeBatch("news", Array.from({ length: 10 }, (_, index) => ({ content: from + index })));
+    for (let from = 0; from < 1_000; from += 10)
+      await host.system.client.writeBatch(
+        "news",
+        Array.from({ length: 10 }, (_, index) => ({ content: from + index })),
+      );
     await expect.poll(() => seen.length, { timeout: 50_000 }).toBe(1_000);
     expect(seen).toEqual(Array.from({ length: 1_000 }, (_, index) => index));
     expect(proxy.cuts()).toBeGreaterThan(100);

@@ -30,13 +30,22 @@ const MALFORMED: readonly (readonly [string, string])[] = [
   ["a header with a bare carriage return", `${GET}Host: x\r\nX: a\rInjected: b\r\n\r\n`],
   ["a folded header", `${GET}Host: x\r\nX: a\r\n b\r\nConnection: close\r\n\r\n`],
   ["a space before the colon", `${GET}Host: x\r\nAuthorization : Bearer TOKEN\r\nConnection: close\r\n\r\n`],
-  ["two content lengths", `${POST}Host: x\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\nContent-Length: 13\r\nContent-Length: 14\r\n\r\n{"content":1}`],
-  ["two equal content lengths", `${POST}Host: x\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\nContent-Length: 13, 13\r\nConnection: close\r\n\r\n{"content":1}`],
+  [
+    "two content lengths",
+    `${POST}Host: x\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\nContent-Length: 13\r\nContent-Length: 14\r\n\r\n{"content":1}`,
+  ],
+  [
+    "two equal content lengths",
+    `${POST}Host: x\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\nContent-Length: 13, 13\r\nConnection: close\r\n\r\n{"content":1}`,
+  ],
   ["a negative content length", `${POST}Host: x\r\nContent-Length: -1\r\n\r\n`],
   ["a content length with a sign", `${POST}Host: x\r\nContent-Length: +13\r\n\r\n{"content":1}`],
   ["a content length in hexadecimal", `${POST}Host: x\r\nContent-Length: 0x0d\r\n\r\n{"content":1}`],
   ["a content length beyond numbers", `${POST}Host: x\r\nContent-Length: 99999999999999999999999\r\n\r\n`],
-  ["a content length and chunks", `${POST}Host: x\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\nd\r\n{"content":1}\r\n0\r\n\r\n`],
+  [
+    "a content length and chunks",
+    `${POST}Host: x\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\nd\r\n{"content":1}\r\n0\r\n\r\n`,
+  ],
   ["chunks that are not chunked last", `${POST}Host: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n`],
   ["an unknown transfer encoding", `${POST}Host: x\r\nTransfer-Encoding: xchunked\r\n\r\n`],
   ["two transfer encodings", `${POST}Host: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n`],
@@ -45,20 +54,104 @@ const MALFORMED: readonly (readonly [string, string])[] = [
   ["a negative chunk", `${POST}Host: x\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n\r\n`],
   ["an upgrade", `${GET}Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\nSec-WebSocket-Key: x\r\n\r\n`],
   ["an expectation that nobody meets", `${POST}Host: x\r\nExpect: 200-maybe\r\nConnection: close\r\n\r\n`],
-  ["a body ended before its length", `${POST}Host: x\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\nContent-Length: 5\r\nConnection: close\r\n\r\n{"a`],
+  [
+    "a body ended before its length",
+    `${POST}Host: x\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\nContent-Length: 5\r\nConnection: close\r\n\r\n{"a`,
+  ],
 ];
 
 /** Paths that try to get at the private channel `secret`. */
 const PATHS: readonly string[] = [
-  "/channels/secret", "/channels//secret", "//channels/secret", "/channels/./secret", "/channels/../channels/secret", "/channels/orders/../secret", "/channels/orders/..%2fsecret", "/channels/orders%2f..%2fsecret",
-  "/channels/%2e%2e/secret", "/channels/%73ecret", "/channels/%73%65%63%72%65%74", "/channels/%2573ecret", "/channels/secret/", "/channels/secret//", "/channels/secret/.", "/channels/secret%00", "/channels/secret%00.json",
-  "/channels/secret%20", "/channels/%20secret", "/channels/secret%09", "/channels/secret;x=1", "/channels/secret.json", "/channels/secret%23", "/channels/secret%3f", "/channels/secret%3fx", "/channels/SECRET", "/channels/Secret",
-  "/CHANNELS/secret", "/Channels/secret", "/channels/s%C3%A9cret", "/channels/%EF%BD%93ecret", "/channels/secre%74%CC%80", "/channels/secret%E2%80%8B", "/channels/%E2%80%AEsecret", "/channels\\secret", "/channels/orders\\..\\secret",
-  "/channels/secret%5c", "/channels/..%5csecret", "/channels/*", "/channels/%2a", "/channels/secret*", "/channels/[secret]", "/channels/{id}", "/channels/:id", "/channels/secret/messages", "/channels/secret/stats", "/channels/secret/stream",
-  "/channels/secret/history", "/channels/secret/positions", "/channels/secret/dead-letters", "/channels/secret/claims", "/channels/secret/..%2forders", "/channels/orders,secret", "/channels/orders%2csecret", "/channels/secret?id=orders",
-  "/channels/secret%0d%0aX:%201", "/channels/secret%0a", "/channels/secret%ff", "/channels/%ff%fe", "/channels/%c0%ae%c0%ae/secret", "/channels/%u0073ecret", "/channels/secret%", "/channels/secret%2", "/channels/%", "/channels/%%",
-  "/channels/__proto__", "/channels/constructor", "/channels/prototype", "/channels/toString", "/channels/hasOwnProperty", "/channels/__proto__/messages", "/channels/undefined", "/channels/null", "/channels/NaN", "/channels/0", "/channels/-1",
-  "/channels/%00", "/channels/.", "/channels/..", "/channels/...", "/channels/~", "/channels/%2e", "/channels/a/b/c", "/channels/a%2fb", "/channels/etc/passwd", "/channels/..%2f..%2fetc%2fpasswd", "/channels/secret@orders", "/channels/orders@secret", "/channels/secret+", "/channels/+secret",
+  "/channels/secret",
+  "/channels//secret",
+  "//channels/secret",
+  "/channels/./secret",
+  "/channels/../channels/secret",
+  "/channels/orders/../secret",
+  "/channels/orders/..%2fsecret",
+  "/channels/orders%2f..%2fsecret",
+  "/channels/%2e%2e/secret",
+  "/channels/%73ecret",
+  "/channels/%73%65%63%72%65%74",
+  "/channels/%2573ecret",
+  "/channels/secret/",
+  "/channels/secret//",
+  "/channels/secret/.",
+  "/channels/secret%00",
+  "/channels/secret%00.json",
+  "/channels/secret%20",
+  "/channels/%20secret",
+  "/channels/secret%09",
+  "/channels/secret;x=1",
+  "/channels/secret.json",
+  "/channels/secret%23",
+  "/channels/secret%3f",
+  "/channels/secret%3fx",
+  "/channels/SECRET",
+  "/channels/Secret",
+  "/CHANNELS/secret",
+  "/Channels/secret",
+  "/channels/s%C3%A9cret",
+  "/channels/%EF%BD%93ecret",
+  "/channels/secre%74%CC%80",
+  "/channels/secret%E2%80%8B",
+  "/channels/%E2%80%AEsecret",
+  "/channels\\secret",
+  "/channels/orders\\..\\secret",
+  "/channels/secret%5c",
+  "/channels/..%5csecret",
+  "/channels/*",
+  "/channels/%2a",
+  "/channels/secret*",
+  "/channels/[secret]",
+  "/channels/{id}",
+  "/channels/:id",
+  "/channels/secret/messages",
+  "/channels/secret/stats",
+  "/channels/secret/stream",
+  "/channels/secret/history",
+  "/channels/secret/positions",
+  "/channels/secret/dead-letters",
+  "/channels/secret/claims",
+  "/channels/secret/..%2forders",
+  "/channels/orders,secret",
+  "/channels/orders%2csecret",
+  "/channels/secret?id=orders",
+  "/channels/secret%0d%0aX:%201",
+  "/channels/secret%0a",
+  "/channels/secret%ff",
+  "/channels/%ff%fe",
+  "/channels/%c0%ae%c0%ae/secret",
+  "/channels/%u0073ecret",
+  "/channels/secret%",
+  "/channels/secret%2",
+  "/channels/%",
+  "/channels/%%",
+  "/channels/__proto__",
+  "/channels/constructor",
+  "/channels/prototype",
+  "/channels/toString",
+  "/channels/hasOwnProperty",
+  "/channels/__proto__/messages",
+  "/channels/undefined",
+  "/channels/null",
+  "/channels/NaN",
+  "/channels/0",
+  "/channels/-1",
+  "/channels/%00",
+  "/channels/.",
+  "/channels/..",
+  "/channels/...",
+  "/channels/~",
+  "/channels/%2e",
+  "/channels/a/b/c",
+  "/channels/a%2fb",
+  "/channels/etc/passwd",
+  "/channels/..%2f..%2fetc%2fpasswd",
+  "/channels/secret@orders",
+  "/channels/orders@secret",
+  "/channels/secret+",
+  "/channels/+secret",
 ];
 
 async function stillWorks(host: Published): Promise<void> {
@@ -70,10 +163,14 @@ describe("malformed requests", () => {
   it.each(MALFORMED)("%s: no 5xx, no message stored, and the server goes on", async (_what, text) => {
     const host = await publish();
     // What waits for the rest of a request would be cut by a time limit; here it is told that nothing more comes, once others were served.
-    const answer = await rawRequest(host.url, Buffer.from(text.replace("TOKEN", await host.token("admin")), "latin1"), () => stillWorks(host));
+    const answer = await rawRequest(host.url, Buffer.from(text.replace("TOKEN", await host.token("admin")), "latin1"), () =>
+      stillWorks(host),
+    );
     expect(answer).not.toMatch(/^HTTP\/1\.1 (5|2(?!0[01] ))/);
     expect(answer).not.toMatch(/at .*\.(js|ts)|node:internal/);
-    expect((await host.system.client.read("orders", { after: 0 })).messages.length).toBeLessThanOrEqual(answer.startsWith("HTTP/1.1 201") ? 1 : 0);
+    expect((await host.system.client.read("orders", { after: 0 })).messages.length).toBeLessThanOrEqual(
+      answer.startsWith("HTTP/1.1 201") ? 1 : 0,
+    );
     await stillWorks(host);
   });
 
@@ -92,7 +189,10 @@ describe("paths that try to get at a private channel", () => {
     await host.system.client.write("secret", "hidden");
     const token = await host.token("admin");
     for (const method of ["GET", "POST"]) {
-      const answer = await rawRequest(host.url, `${method} ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
+      const answer = await rawRequest(
+        host.url,
+        `${method} ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
+      );
       expect(answer).toMatch(/^HTTP\/1\.1 40[045]/);
       expect(answer).not.toContain("hidden");
       const body = answer.split("\r\n\r\n")[1] ?? "";
@@ -111,8 +211,10 @@ describe("paths that try to get at a private channel", () => {
       });
       return { status, body, headers: kept };
     };
-    for (const rest of ["", "/messages", "/stream", "/stats", "/nothing"]) expect(await shape(`/channels/secret${rest}`)).toEqual(await shape(`/channels/absent${rest}`));
-    for (const bad of [undefined, "garbage"]) expect((await host.fetch("/channels/secret", bad)).body).toEqual((await host.fetch("/channels/absent", bad)).body);
+    for (const rest of ["", "/messages", "/stream", "/stats", "/nothing"])
+      expect(await shape(`/channels/secret${rest}`)).toEqual(await shape(`/channels/absent${rest}`));
+    for (const bad of [undefined, "garbage"])
+      expect((await host.fetch("/channels/secret", bad)).body).toEqual((await host.fetch("/channels/absent", bad)).body);
   });
 });
 
@@ -128,11 +230,16 @@ describe("hostile JSON", () => {
       '{"content":1,"__proto__":{"id":"x"}}',
       '{"content":1,"constructor":{"prototype":{"polluted":1}}}',
     ];
-    for (const body of texts) expect((await host.fetch("/channels/orders/messages", token, { method: "POST", body })).status).toBeLessThan(500);
+    for (const body of texts)
+      expect((await host.fetch("/channels/orders/messages", token, { method: "POST", body })).status).toBeLessThan(500);
     expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
-    const page = await fetch(`${host.url}/channels/orders/messages`, { headers: { authorization: `Bearer ${token}` } }).then((response) => response.text());
+    const page = await fetch(`${host.url}/channels/orders/messages`, { headers: { authorization: `Bearer ${token}` } }).then((response) =>
+      response.text(),
+    );
     expect(page).toContain('"content":{"__proto__":{"polluted":1}}');
-    expect(await host.fetch("/channels/orders/messages", token, post({ content: 1, metadata: JSON.parse('{"__proto__":1}') as unknown }))).toMatchObject({ status: 201 });
+    expect(
+      await host.fetch("/channels/orders/messages", token, post({ content: 1, metadata: JSON.parse('{"__proto__":1}') as unknown })),
+    ).toMatchObject({ status: 201 });
   });
 
   it.each<[string, string | Uint8Array, number]>([
@@ -166,7 +273,9 @@ describe("hostile JSON", () => {
         expect(status).toBeLessThan(500);
         if (status !== 201) return;
         const { sequence } = body as { sequence: number };
-        const { messages } = (await host.fetch(`/channels/orders/messages?after=${sequence - 1}&limit=1`, token)).body as { messages: { content: unknown }[] };
+        const { messages } = (await host.fetch(`/channels/orders/messages?after=${sequence - 1}&limit=1`, token)).body as {
+          messages: { content: unknown }[];
+        };
         expect(messages[0]?.content).toEqual(JSON.parse(text));
       }),
       { numRuns: 200 },
@@ -177,7 +286,15 @@ describe("hostile JSON", () => {
     const host = await publish();
     const bomb = gzipSync(Buffer.alloc(50_000_000, " "));
     for (const encoding of ["gzip", "br", "deflate", "zstd", "gzip, gzip", "identity, gzip"]) {
-      expect((await host.fetch("/channels/orders/messages", await host.token("write"), { method: "POST", body: bomb as unknown as string, headers: { "content-encoding": encoding } })).status).toBe(415);
+      expect(
+        (
+          await host.fetch("/channels/orders/messages", await host.token("write"), {
+            method: "POST",
+            body: bomb as unknown as string,
+            headers: { "content-encoding": encoding },
+          })
+        ).status,
+      ).toBe(415);
     }
   });
 });
@@ -188,7 +305,7 @@ describe("texts in requests", () => {
     const write = (fields: LogFields, text: string): void => void lines.push(JSON.stringify({ ...fields, text }));
     const host = await publish({ logger: { ...silentLogger, info: write, warn: write, error: write } });
     const token = await host.token("admin");
-    const nasty = ["%0d%0a{\"level\":60}", "%1b[31m", "%E2%80%A8", "%E2%80%AE", "a".repeat(5_000)];
+    const nasty = ['%0d%0a{"level":60}', "%1b[31m", "%E2%80%A8", "%E2%80%AE", "a".repeat(5_000)];
     for (const text of nasty) {
       await host.fetch(`/channels/${text}`, token);
       await host.fetch(`/${text}`, token);
@@ -207,8 +324,19 @@ describe("texts in requests", () => {
     const host = await publish();
     const token = await host.token("admin");
     const long = 30_000;
-    for (const text of ["a".repeat(long), `${"a".repeat(long)}!`, "1".repeat(long), "%20".repeat(long / 3), ".".repeat(long), "_-".repeat(long / 2)]) {
-      for (const body of [{ content: 1, id: text }, { content: 1, correlationId: text }]) expect((await host.fetch("/channels/orders/messages", token, post(body))).status).toBe(400);
+    for (const text of [
+      "a".repeat(long),
+      `${"a".repeat(long)}!`,
+      "1".repeat(long),
+      "%20".repeat(long / 3),
+      ".".repeat(long),
+      "_-".repeat(long / 2),
+    ]) {
+      for (const body of [
+        { content: 1, id: text },
+        { content: 1, correlationId: text },
+      ])
+        expect((await host.fetch("/channels/orders/messages", token, post(body))).status).toBe(400);
       expect((await host.fetch("/channels/orders/claims/acknowledge", token, post({ receipts: [text] }))).status).toBe(400);
     }
   });

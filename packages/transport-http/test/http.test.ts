@@ -34,7 +34,10 @@ const code = (body: unknown): unknown => (body as { code?: unknown } | undefined
 describe("tokens over HTTP", () => {
   it("are required by every route, and refused for the right reason [G3.1] [G3.2] [W30]", async () => {
     const host = await publish();
-    const expired = await new JWTChannelSecurity({ secret: SECRET, clock: { now: () => 0, monotonic: () => 0, schedule: () => () => undefined } }).generateToken({ systemId: "s", role: "admin", channels: "*" });
+    const expired = await new JWTChannelSecurity({
+      secret: SECRET,
+      clock: { now: () => 0, monotonic: () => 0, schedule: () => () => undefined },
+    }).generateToken({ systemId: "s", role: "admin", channels: "*" });
     const foreign = await new JWTChannelSecurity({ secret: `${SECRET}x` }).generateToken({ systemId: "s", role: "admin", channels: "*" });
     const cases: [string | undefined, number, string][] = [
       [undefined, 401, "token_missing"],
@@ -68,7 +71,10 @@ describe("tokens over HTTP", () => {
     const token = await host.token("read");
     expect((await fetch(`${host.url}/channels/orders`, { headers: { authorization: `bEARER ${token}` } })).status).toBe(200);
     expect((await fetch(`${host.url}/channels/orders?access_token=${token}`)).status).toBe(401);
-    const twice = await rawRequest(host.url, `GET /channels/orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`);
+    const twice = await rawRequest(
+      host.url,
+      `GET /channels/orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`,
+    );
     expect(twice).toMatch(/^HTTP\/1.1 40[01]/);
   });
 
@@ -76,7 +82,9 @@ describe("tokens over HTTP", () => {
     const store = new MemoryMessageStore();
     const system = new BaseSystem({ id: "host", logger });
     system.addChannel(new PassthroughChannel({ id: "open", store, security: new OpenSecurity(), visibility: Visibility.PUBLIC }));
-    system.addChannel(new PassthroughChannel({ id: "listed", store, security: new ACLSecurity({ read: ["bob"] }), visibility: Visibility.PUBLIC }));
+    system.addChannel(
+      new PassthroughChannel({ id: "listed", store, security: new ACLSecurity({ read: ["bob"] }), visibility: Visibility.PUBLIC }),
+    );
     await using running = await system.publish({ transport: new HttpTransport({ port: 0, logger }) });
     const [url = ""] = running.addresses;
     await new HttpChannel({ url, id: "open", token: "ann" }).write("", 1);
@@ -92,7 +100,10 @@ describe("what is reachable", () => {
     const host = await publish();
     const token = await host.token("admin");
     for (const path of ["", "/messages", "/stream", "/stats", "/history"]) {
-      const [hidden, missing] = await Promise.all([host.fetch(`/channels/secret${path}`, token), host.fetch(`/channels/nothing${path}`, token)]);
+      const [hidden, missing] = await Promise.all([
+        host.fetch(`/channels/secret${path}`, token),
+        host.fetch(`/channels/nothing${path}`, token),
+      ]);
       expect([hidden.status, code(hidden.body)]).toEqual([404, "channel_not_found"]);
       expect(hidden.body).toEqual(missing.body);
     }
@@ -122,7 +133,9 @@ describe("what is reachable", () => {
 
   it("covers the public channels of the whole tree [W40]", async () => {
     const system = new BaseSystem({ id: "host", logger });
-    system.addSubsystem(new BaseSystem({ id: "sub" })).addChannel(new PassthroughChannel({ id: "deep", store: new MemoryMessageStore(), visibility: Visibility.PUBLIC }));
+    system
+      .addSubsystem(new BaseSystem({ id: "sub" }))
+      .addChannel(new PassthroughChannel({ id: "deep", store: new MemoryMessageStore(), visibility: Visibility.PUBLIC }));
     await using running = await system.publish({ transport: new HttpTransport({ port: 0 }) });
     expect((await fetch(`${running.addresses[0]}/channels/deep`, { headers: { authorization: "Bearer me" } })).status).toBe(200);
   });
@@ -148,7 +161,12 @@ describe("bad requests", () => {
     ["a bad id", post({ content: 1, id: "../x" }), 400, "invalid_identifier"],
     ["metadata that is no object", post({ content: 1, metadata: [] }), 400, "invalid_content"],
     ["a delay that is no number", post({ content: 1, delayMs: "soon" }), 400, "invalid_argument"],
-    ["a body that is no JSON", { method: "POST", body: "content=1", headers: { "content-type": "application/x-www-form-urlencoded" } }, 415, "unsupported_media_type"],
+    [
+      "a body that is no JSON",
+      { method: "POST", body: "content=1", headers: { "content-type": "application/x-www-form-urlencoded" } },
+      415,
+      "unsupported_media_type",
+    ],
     ["a compressed body", { method: "POST", body: "{}", headers: { "content-encoding": "gzip" } }, 415, "unsupported_media_type"],
     ["too large a body", { method: "POST", body: JSON.stringify({ content: "x".repeat(5_000_000) }) }, 413, "content_too_large"],
     ["too large a content", { method: "POST", body: JSON.stringify({ content: "x".repeat(2_000_000) }) }, 413, "content_too_large"],
@@ -162,7 +180,12 @@ describe("bad requests", () => {
     ["a wrong Last-Event-ID", { path: "/stream", headers: { "last-event-id": "abc" } }, 400, "invalid_argument"],
     ["an unknown path", { path: "/nothing" }, 404, "not_found"],
     ["a broken percent-encoding", { path: "/%zz" }, 404, "not_found"],
-    ["too many receipts", { ...post({ receipts: Array.from({ length: 1_001 }, () => "x") }), path: "/claims/acknowledge" }, 400, "invalid_argument"],
+    [
+      "too many receipts",
+      { ...post({ receipts: Array.from({ length: 1_001 }, () => "x") }), path: "/claims/acknowledge" },
+      400,
+      "invalid_argument",
+    ],
     ["receipts that are no list", { ...post({ receipts: "all" }), path: "/claims/acknowledge" }, 400, "invalid_argument"],
   ])("%s [W35]", async (_what, { path = "/messages", ...init }, status, expected) => {
     const host = await publish();
@@ -181,7 +204,12 @@ describe("bad requests", () => {
   it("answers carry no hint of the software, and are never cached or sniffed", async () => {
     const host = await publish();
     const { headers } = await host.fetch("/channels/orders", await host.token("read"));
-    expect([headers.get("x-powered-by"), headers.get("x-content-type-options"), headers.get("cache-control"), headers.get("access-control-allow-origin")]).toEqual([null, "nosniff", "no-store", null]);
+    expect([
+      headers.get("x-powered-by"),
+      headers.get("x-content-type-options"),
+      headers.get("cache-control"),
+      headers.get("access-control-allow-origin"),
+    ]).toEqual([null, "nosniff", "no-store", null]);
   });
 
   it("a GET changes nothing, however often it is repeated [W34]", async () => {
@@ -198,7 +226,11 @@ describe("a remote channel", () => {
   it("does what a local one does: write, batch, read, commit, seek, positions, info", async () => {
     const host = await publish();
     const orders = await host.remote("orders");
-    expect(await orders.write("", { n: 1 }, { id: "a", correlationId: "c", metadata: { m: 1 } })).toEqual({ id: "a", sequence: 1, duplicate: false });
+    expect(await orders.write("", { n: 1 }, { id: "a", correlationId: "c", metadata: { m: 1 } })).toEqual({
+      id: "a",
+      sequence: 1,
+      duplicate: false,
+    });
     expect(await orders.write("", { n: 1 }, { id: "a", correlationId: "c", metadata: { m: 1 } })).toMatchObject({ duplicate: true });
     expect(await codeOf(orders.write("", { n: 2 }, { id: "a" }))).toBe("message_conflict");
     expect((await orders.writeBatch("", [{ content: 2 }, { content: 3 }])).map(({ sequence }) => sequence)).toEqual([2, 3]);
@@ -210,7 +242,12 @@ describe("a remote channel", () => {
     expect(await orders.commit("", 3)).toBe(3);
     expect(await orders.seek("", "start")).toBe(0);
     expect(await orders.positions("")).toEqual({ first: 1, last: 3, cursor: 0 });
-    expect(await orders.info()).toMatchObject({ id: "orders", kind: "passthrough", visibility: "public", endpoints: [{ transport: "http", url: `${host.url}/channels/orders` }] });
+    expect(await orders.info()).toMatchObject({
+      id: "orders",
+      kind: "passthrough",
+      visibility: "public",
+      endpoints: [{ transport: "http", url: `${host.url}/channels/orders` }],
+    });
   });
 
   it("claims with a wait, extends, acknowledges, gives back and buries", async () => {
@@ -260,7 +297,12 @@ describe("a remote channel", () => {
   it("tells its logger of a subscriber that throws, and goes on", async () => {
     const host = await publish();
     const errors: unknown[] = [];
-    const news = new HttpChannel({ url: host.url, id: "news", token: await host.token("read"), logger: { ...silentLogger, error: (fields) => errors.push(fields["sequence"]) } });
+    const news = new HttpChannel({
+      url: host.url,
+      id: "news",
+      token: await host.token("read"),
+      logger: { ...silentLogger, error: (fields) => errors.push(fields["sequence"]) },
+    });
     const seen: unknown[] = [];
     const subscription = await news.subscribe("", ({ content }) => {
       seen.push(content);
@@ -311,7 +353,10 @@ describe("a remote channel", () => {
   it("does host operations for an admin", async () => {
     const host = await publish();
     const orders = await host.remote("orders");
-    await orders.writeBatch("", ["a", "b", "c", "d"].map((id) => ({ content: id, id })));
+    await orders.writeBatch(
+      "",
+      ["a", "b", "c", "d"].map((id) => ({ content: id, id })),
+    );
     expect(await orders.remove("", ["a"])).toBe(1);
     expect(await orders.evict("", { maxCount: 2 })).toBe(1);
     expect((await orders.history("")).messages.map(({ id }) => id)).toEqual(["c", "d"]);
@@ -321,9 +366,16 @@ describe("a remote channel", () => {
   });
 
   it("takes the host's URL or the channel's own, never doubles the path, and refuses what is neither", async () => {
-    const urls = [["http://h:1", "c"], ["http://h:1/", "c"], ["http://h:1/channels/c", undefined], ["http://h:1/channels/c/", "c"], ["http://h:1/channels", "c"]] as const;
+    const urls = [
+      ["http://h:1", "c"],
+      ["http://h:1/", "c"],
+      ["http://h:1/channels/c", undefined],
+      ["http://h:1/channels/c/", "c"],
+      ["http://h:1/channels", "c"],
+    ] as const;
     for (const [url, id] of urls) expect(new HttpChannel({ url, token: "t", ...(id === undefined ? {} : { id }) }).id).toBe("c");
-    for (const url of ["http://h:1", "h:1/channels/c", "file:///channels/c", ""]) expect(() => new HttpChannel({ url, token: "t" })).toThrowError(expect.objectContaining({ code: "invalid_argument" }));
+    for (const url of ["http://h:1", "h:1/channels/c", "file:///channels/c", ""])
+      expect(() => new HttpChannel({ url, token: "t" })).toThrowError(expect.objectContaining({ code: "invalid_argument" }));
     expect(await codeOf(new HttpChannel({ url: "http://127.0.0.1:1", id: "c", token: "t", attempts: 1 }).info())).toBe("transport_failed");
   });
 });

@@ -10,7 +10,11 @@ interface Operation {
   readonly responses: Readonly<Record<string, { readonly content: Readonly<Record<string, { readonly schema: object }>> }>>;
 }
 
-const description = openApiDocument() as unknown as { readonly openapi: string; readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>; readonly components: { readonly schemas: Readonly<Record<string, object>> } };
+const description = openApiDocument() as unknown as {
+  readonly openapi: string;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, object>> };
+};
 const ajv = new Ajv2020({ strict: true, allErrors: true, keywords: ["x-error", "components"] });
 ajv.addSchema({ $id: "api", components: { schemas: description.components.schemas } } as object, "api");
 

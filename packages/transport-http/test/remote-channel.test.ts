@@ -1,4 +1,12 @@
-import { BaseSystem, BroadcastChannel, MailboxChannel, MemoryMessageStore, PassthroughChannel, WorkQueueChannel, silentLogger } from "@sssn/core";
+import {
+  BaseSystem,
+  BroadcastChannel,
+  MailboxChannel,
+  MemoryMessageStore,
+  PassthroughChannel,
+  WorkQueueChannel,
+  silentLogger,
+} from "@sssn/core";
 import { JWTChannelSecurity } from "@sssn/security-jwt";
 import { proveChannelPort } from "@sssn/store-conformance";
 import { describe, it } from "vitest";
@@ -16,7 +24,13 @@ proveChannelPort(
     system.addChannel(new KINDS[kind]({ id: "tested", store: new MemoryMessageStore(), security, logger, visibility: "public" }));
     const running = await system.publish({ transport: new HttpTransport({ port: 0, logger }) });
     return {
-      as: async (systemId) => new HttpChannel({ url: running.addresses[0] ?? "", id: "tested", token: await security.generateToken({ systemId, role: "admin", channels: "*" }), logger }),
+      as: async (systemId) =>
+        new HttpChannel({
+          url: running.addresses[0] ?? "",
+          id: "tested",
+          token: await security.generateToken({ systemId, role: "admin", channels: "*" }),
+          logger,
+        }),
       [Symbol.asyncDispose]: () => running.close({ timeoutMs: 2_000 }).then(() => undefined),
     };
   },

@@ -30,12 +30,17 @@ describe("a ticket", () => {
   it("opens one stream of its channel, once, in place of a token", async () => {
     const host = await publish();
     const token = await host.token("read", ["news", "orders"]);
-    const ticket = async (): Promise<string> => ((await host.fetch("/channels/news/stream/ticket", token, post({}))).body as { ticket: string }).ticket;
+    const ticket = async (): Promise<string> =>
+      ((await host.fetch("/channels/news/stream/ticket", token, post({}))).body as { ticket: string }).ticket;
     const first = await ticket();
     const response = await fetch(`${host.url}/channels/news/stream?ticket=${first}&from=start`);
     await host.system.client.write("news", "hello");
     expect(await eventsOf(response, 2)).toContain('"content":"hello"');
-    for (const used of [`/channels/news/stream?ticket=${first}`, `/channels/orders/stream?ticket=${await ticket()}`, "/channels/news/stream?ticket=made-up"]) {
+    for (const used of [
+      `/channels/news/stream?ticket=${first}`,
+      `/channels/orders/stream?ticket=${await ticket()}`,
+      "/channels/news/stream?ticket=made-up",
+    ]) {
       expect([(await host.fetch(used)).status, used.length > 0]).toEqual([401, true]);
     }
     expect((await host.fetch(`/channels/news/messages?ticket=${await ticket()}`)).status).toBe(401);
@@ -70,7 +75,8 @@ describe("what goes on", () => {
     const system = new BaseSystem({ id: "host", logger });
     system.addChannel(new PassthroughChannel({ id: "c", store: new MemoryMessageStore(), security, logger, visibility: "public" }));
     await using running = await system.publish({ transport: new HttpTransport({ port: 0, logger }) });
-    const ask = (token: string): Promise<number> => fetch(`${running.addresses[0]}/channels/c`, { headers: { authorization: `Bearer ${token}` } }).then(({ status }) => status);
+    const ask = (token: string): Promise<number> =>
+      fetch(`${running.addresses[0]}/channels/c`, { headers: { authorization: `Bearer ${token}` } }).then(({ status }) => status);
     const tokenOf = (): Promise<string> => security.generateToken({ systemId: "s", role: "read", channels: "*" });
     const first = await tokenOf();
     const statuses: Promise<number>[] = [];
@@ -90,11 +96,37 @@ describe("the server", () => {
     const folder = mkdtempSync(join(tmpdir(), "sssn-tls-"));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-    execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert], { stdio: "ignore" });
+    execFileSync(
+      "openssl",
+      [
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "1",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-keyout",
+        key,
+        "-out",
+        cert,
+      ],
+      { stdio: "ignore" },
+    );
     const host = await publish({ tls: { key: readFileSync(key), cert: readFileSync(cert) } });
     expect(host.url).toMatch(/^https:/);
     const status = await new Promise((resolve, reject) => {
-      httpsRequest(`${host.url}/healthz`, { ca: readFileSync(cert), agent: false }, (response) => response.resume().on("end", () => resolve(response.statusCode))).on("error", reject).end();
+      httpsRequest(`${host.url}/healthz`, { ca: readFileSync(cert), agent: false }, (response) =>
+        response.resume().on("end", () => resolve(response.statusCode)),
+      )
+        .on("error", reject)
+        .end();
     });
     expect(status).toBe(200);
     await expect(fetch(`${host.url}/healthz`)).rejects.toThrow();
@@ -102,17 +134,42 @@ describe("the server", () => {
 
   it("says nothing to pages of other origins, unless it is told which may call", async () => {
     const closed = await publish();
-    expect((await closed.fetch("/channels", await closed.token("read"), { headers: { origin: "https://app.example" } })).headers.get("access-control-allow-origin")).toBeNull();
+    expect(
+      (await closed.fetch("/channels", await closed.token("read"), { headers: { origin: "https://app.example" } })).headers.get(
+        "access-control-allow-origin",
+      ),
+    ).toBeNull();
     const open = await publish({ corsOrigins: ["https://app.example"] });
-    const from = (origin: string): Promise<string | null> => open.fetch("/healthz", undefined, { headers: { origin } }).then(({ headers }) => headers.get("access-control-allow-origin"));
-    expect([await from("https://app.example"), await from("https://app.example.evil.example"), await from("null")]).toEqual(["https://app.example", null, null]);
-    const preflight = await open.fetch("/channels/orders/messages", undefined, { method: "OPTIONS", headers: { origin: "https://app.example", "access-control-request-method": "POST", "access-control-request-headers": "authorization" } });
-    expect([preflight.status, preflight.headers.get("access-control-allow-headers")]).toEqual([204, "Authorization,Content-Type,Last-Event-ID,X-Request-Id"]);
+    const from = (origin: string): Promise<string | null> =>
+      open.fetch("/healthz", undefined, { headers: { origin } }).then(({ headers }) => headers.get("access-control-allow-origin"));
+    expect([await from("https://app.example"), await from("https://app.example.evil.example"), await from("null")]).toEqual([
+      "https://app.example",
+      null,
+      null,
+    ]);
+    const preflight = await open.fetch("/channels/orders/messages", undefined, {
+      method: "OPTIONS",
+      headers: {
+        origin: "https://app.example",
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization",
+      },
+    });
+    expect([preflight.status, preflight.headers.get("access-control-allow-headers")]).toEqual([
+      204,
+      "Authorization,Content-Type,Last-Event-ID,X-Request-Id",
+    ]);
   });
 
   it("is ready only while its channels' logs answer and every check of its own holds", async () => {
     let isWorking = true;
-    const host = await publish({ readiness: { worker: () => isWorking, never: () => (isWorking ? true : new Promise<boolean>(() => {})), throwing: () => Promise.resolve(true) } });
+    const host = await publish({
+      readiness: {
+        worker: () => isWorking,
+        never: () => (isWorking ? true : new Promise<boolean>(() => {})),
+        throwing: () => Promise.resolve(true),
+      },
+    });
     expect((await host.fetch("/readyz")).body).toEqual({ status: "ready" });
     isWorking = false;
     const { status, body } = await host.fetch("/readyz");
@@ -130,8 +187,18 @@ describe("the server", () => {
     const made = await host.fetch(`/channels/orders/messages`, token, { headers: { "x-request-id": "two words" } });
     await host.fetch("/channels/orders/messages", `${token}x`);
     await expect.poll(() => told.length).toBe(3);
-    expect([good.headers.get("x-request-id"), made.headers.get("x-request-id")]).toEqual(["abc-1", expect.stringMatching(/^[0-9a-f]{12}-[0-9a-z]+$/)]);
-    expect(told[0]).toMatchObject({ id: "abc-1", method: "GET", route: "/channels/:id/messages", channel: "orders", systemId: "ann", status: 200 });
+    expect([good.headers.get("x-request-id"), made.headers.get("x-request-id")]).toEqual([
+      "abc-1",
+      expect.stringMatching(/^[0-9a-f]{12}-[0-9a-z]+$/),
+    ]);
+    expect(told[0]).toMatchObject({
+      id: "abc-1",
+      method: "GET",
+      route: "/channels/:id/messages",
+      channel: "orders",
+      systemId: "ann",
+      status: 200,
+    });
     expect(told[2]).toMatchObject({ status: 401, error: "token_invalid" });
     expect(told[2]).not.toHaveProperty("channel");
     expect(JSON.stringify(lines)).not.toContain(token.slice(-20));
@@ -141,7 +208,10 @@ describe("the server", () => {
   it("logs a flood of refused requests as ten lines and a count", async () => {
     const lines: string[] = [];
     const clock = new VirtualClock();
-    const host = await publish({ clock, logger: { ...silentLogger, info: (_fields, text) => lines.push(text), warn: (fields) => lines.push(JSON.stringify(fields)) } });
+    const host = await publish({
+      clock,
+      logger: { ...silentLogger, info: (_fields, text) => lines.push(text), warn: (fields) => lines.push(JSON.stringify(fields)) },
+    });
     for (let index = 0; index < 50; index++) await host.fetch("/channels/orders", "garbage");
     await clock.advance(1_000);
     await host.fetch("/channels/orders", "garbage");
@@ -158,7 +228,12 @@ describe("the server", () => {
     const system = new BaseSystem({ id: "host", logger });
     system.addChannel(new PassthroughChannel({ id: "c", store: new MemoryMessageStore(), logger, visibility: "public" }));
     await using running = await system.publish({ transport });
-    const status = (path: string, headers: Record<string, string> = {}): Promise<number> => fetch(`${running.addresses[0]}${path}`, { headers }).then((response) => response.status);
-    expect([await status("/hello"), await status("/channels/c", { authorization: "Bearer me" }), await status("/channels/c", { "x-closed": "1" })]).toEqual([200, 200, 418]);
+    const status = (path: string, headers: Record<string, string> = {}): Promise<number> =>
+      fetch(`${running.addresses[0]}${path}`, { headers }).then((response) => response.status);
+    expect([
+      await status("/hello"),
+      await status("/channels/c", { authorization: "Bearer me" }),
+      await status("/channels/c", { "x-closed": "1" }),
+    ]).toEqual([200, 200, 418]);
   });
 });

@@ -41,9 +41,14 @@ function open(text: string, onData: (chunk: Buffer, socket: Socket) => void = ()
   });
 }
 
-async function openMany(count: number, text: (index: number) => string, onData?: (chunk: Buffer, socket: Socket) => void): Promise<Socket[]> {
+async function openMany(
+  count: number,
+  text: (index: number) => string,
+  onData?: (chunk: Buffer, socket: Socket) => void,
+): Promise<Socket[]> {
   const sockets: Socket[] = [];
-  for (let from = 0; from < count; from += 100) sockets.push(...(await Promise.all(Array.from({ length: 100 }, (_, index) => open(text(from + index), onData)))));
+  for (let from = 0; from < count; from += 100)
+    sockets.push(...(await Promise.all(Array.from({ length: 100 }, (_, index) => open(text(from + index), onData)))));
   return sockets;
 }
 
@@ -52,26 +57,47 @@ const POST = `POST /channels/news/messages HTTP/1.1\r\nHost: x\r\nAuthorization:
 
 /** Each opens its sockets and says how many requests it sent, where it counts them. */
 const FLOODS: readonly (readonly [string, () => Promise<{ sockets: Socket[]; sent?: () => number }>])[] = [
-  ["idle streams", async () => ({ sockets: await openMany(SOCKETS, () => `GET /channels/news/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${host.token}\r\n\r\n`) })],
-  ["streams whose clients never read", async () => {
-    const sockets = await openMany(500, () => `GET /channels/news/stream?from=start HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${host.token}\r\n\r\n`);
-    for (const socket of sockets) socket.pause();
-    await host.write(5_000);
-    return { sockets };
-  }],
+  [
+    "idle streams",
+    async () => ({
+      sockets: await openMany(
+        SOCKETS,
+        () => `GET /channels/news/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${host.token}\r\n\r\n`,
+      ),
+    }),
+  ],
+  [
+    "streams whose clients never read",
+    async () => {
+      const sockets = await openMany(
+        500,
+        () => `GET /channels/news/stream?from=start HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${host.token}\r\n\r\n`,
+      );
+      for (const socket of sockets) socket.pause();
+      await host.write(5_000);
+      return { sockets };
+    },
+  ],
   ["headers that never end", async () => ({ sockets: await openMany(SOCKETS, (index) => `${GET}X-${index}: `) })],
   ["bodies that never come", async () => ({ sockets: await openMany(SOCKETS, () => `${POST}Content-Length: 1000000\r\n\r\n{`) })],
   ["bodies of ten gigabytes", async () => ({ sockets: await openMany(SOCKETS, () => `${POST}Content-Length: 10000000000\r\n\r\n{`) })],
   ["connections that say nothing", async () => ({ sockets: await openMany(SOCKETS, () => "") })],
-  ["bad tokens", async () => {
-    let sent = 0;
-    const request = (): string => `${GET}Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.${random.below(2 ** 30).toString(36).padEnd(42, "A")}A\r\n\r\n`;
-    const sockets = await openMany(100, request, (_chunk, socket) => {
-      sent++;
-      socket.write(request());
-    });
-    return { sockets, sent: () => sent };
-  }],
+  [
+    "bad tokens",
+    async () => {
+      let sent = 0;
+      const request = (): string =>
+        `${GET}Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.${random
+          .below(2 ** 30)
+          .toString(36)
+          .padEnd(42, "A")}A\r\n\r\n`;
+      const sockets = await openMany(100, request, (_chunk, socket) => {
+        sent++;
+        socket.write(request());
+      });
+      return { sockets, sent: () => sent };
+    },
+  ],
 ];
 
 const before = await host.megabytes();
@@ -80,7 +106,9 @@ for (const [name, flood] of FLOODS) {
   const { sockets, sent } = await flood();
   const p99 = await honestFor(rounds * 1_000);
   const megabytes = await host.megabytes();
-  console.log(`${sockets.length} × ${name}: honest p99 ${p99.toFixed(1)} ms, ${megabytes.toFixed(0)} MB${sent ? `, ${sent()} refused` : ""}`);
+  console.log(
+    `${sockets.length} × ${name}: honest p99 ${p99.toFixed(1)} ms, ${megabytes.toFixed(0)} MB${sent ? `, ${sent()} refused` : ""}`,
+  );
   if (p99 > MOST_P99_MS) faults.push(`${name}: an honest request took ${p99.toFixed(0)} ms`);
   if (megabytes - before > MOST_GROWTH_MB) faults.push(`${name}: the host grew by ${(megabytes - before).toFixed(0)} MB`);
   for (const socket of sockets) socket.destroy();

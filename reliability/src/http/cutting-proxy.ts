@@ -40,11 +40,13 @@ export class CuttingProxy {
     });
     for (const socket of [client, upstream]) {
       this.#sockets.add(socket);
-      socket.on("error", () => undefined).on("close", () => {
-        this.#sockets.delete(socket);
-        client.destroy();
-        upstream.destroy();
-      });
+      socket
+        .on("error", () => undefined)
+        .on("close", () => {
+          this.#sockets.delete(socket);
+          client.destroy();
+          upstream.destroy();
+        });
     }
   }
 

@@ -35,8 +35,13 @@ while (proxy.cuts < cuts && faults.length === 0) {
   written += AT_ONCE;
   await wait(20);
 }
-for (const deadline = Date.now() + 120_000; positions.some((position) => position < written) && faults.length === 0 && Date.now() < deadline; ) await wait(50);
-for (const [client, position] of positions.entries()) if (position !== written) faults.push(`client ${client} has only ${position} of ${written}`);
+for (
+  const deadline = Date.now() + 120_000;
+  positions.some((position) => position < written) && faults.length === 0 && Date.now() < deadline;
+)
+  await wait(50);
+for (const [client, position] of positions.entries())
+  if (position !== written) faults.push(`client ${client} has only ${position} of ${written}`);
 console.log(`${proxy.cuts} cuts, ${written} messages to each of ${CLIENTS} clients`);
 for (const fault of faults.slice(0, 20)) console.error(fault);
 if (faults.length > 0) process.exitCode = 1;

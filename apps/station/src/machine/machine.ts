@@ -78,7 +78,11 @@ async function diskShare(): Promise<number> {
 }
 
 async function procCounters(): Promise<Counters> {
-  const [stat, disks, network] = await Promise.all([readFile("/proc/stat", "utf8"), readFile("/proc/diskstats", "utf8").catch(() => ""), readFile("/proc/net/dev", "utf8").catch(() => "")]);
+  const [stat, disks, network] = await Promise.all([
+    readFile("/proc/stat", "utf8"),
+    readFile("/proc/diskstats", "utf8").catch(() => ""),
+    readFile("/proc/net/dev", "utf8").catch(() => ""),
+  ]);
   const cpu = numbers(stat.slice(0, stat.indexOf("\n")).replace("cpu", ""));
   const total = cpu.slice(0, 8).reduce((sum, ticks) => sum + ticks, 0);
   const idle = (cpu[3] ?? 0) + (cpu[4] ?? 0);
@@ -105,7 +109,15 @@ async function procCounters(): Promise<Counters> {
 function osCounters(): Counters {
   const times = cpus().map(({ times: { user, nice, sys, idle, irq } }) => ({ busy: user + nice + sys + irq, idle }));
   const busy = sum(times.map((time) => time.busy));
-  return { at: performance.now(), cpuBusy: busy, cpuTotal: busy + sum(times.map(({ idle }) => idle)), diskRead: 0, diskWritten: 0, received: 0, sent: 0 };
+  return {
+    at: performance.now(),
+    cpuBusy: busy,
+    cpuTotal: busy + sum(times.map(({ idle }) => idle)),
+    diskRead: 0,
+    diskWritten: 0,
+    received: 0,
+    sent: 0,
+  };
 }
 
 async function procAvailableMemory(): Promise<number> {
@@ -117,7 +129,10 @@ async function processUse(pid: string): Promise<ProcessUse> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8");
   // The name stands in parentheses and may itself contain some.
   const end = stat.lastIndexOf(")");
-  const fields = stat.slice(end + 2).split(" ").map(Number);
+  const fields = stat
+    .slice(end + 2)
+    .split(" ")
+    .map(Number);
   return {
     pid: Number(pid),
     name: stat.slice(stat.indexOf("(") + 1, end),

@@ -7,7 +7,10 @@ export class RelaySystem extends BaseSystem {
 
   override async step(): Promise<void> {
     if (this.#following) return;
-    this.#following = await this.client.subscribe<Reading>("samples", ({ id, content }) => this.client.write("readings", content, { id }), { cursor: "relay", from: "start" });
+    this.#following = await this.client.subscribe<Reading>("samples", ({ id, content }) => this.client.write("readings", content, { id }), {
+      cursor: "relay",
+      from: "start",
+    });
     void this.#following.closed.then(() => (this.#following = undefined));
   }
 }

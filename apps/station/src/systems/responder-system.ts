@@ -18,7 +18,10 @@ export class ResponderSystem extends BaseSystem {
   }
 
   override step(): void {
-    this.#worker ??= this.client.work<Incident>("incidents", (message, context) => this.#respond(message, context), { concurrency: 2, leaseMs: 5_000 });
+    this.#worker ??= this.client.work<Incident>("incidents", (message, context) => this.#respond(message, context), {
+      concurrency: 2,
+      leaseMs: 5_000,
+    });
   }
 
   override onShutdown({ timeoutMs }: { timeoutMs: number }): unknown {

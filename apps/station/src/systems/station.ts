@@ -43,14 +43,41 @@ export class Station extends BaseSystem {
     const published = { store, security, visibility: Visibility.PUBLIC };
     const bounded = { retention: { maxCount: AN_HOUR_OF_SECONDS }, maintenanceIntervalMs: 10_000 };
     this.use(store);
-    this.addChannel(new PeriodicChannel<Reading>({ id: "samples", store, periodMs: 1_000, pull: async () => [await machine.read()], description: "Raw samples, one a second", ...bounded }));
-    this.addChannel(new BroadcastChannel<Reading>({ id: "readings", description: "This machine's figures, one a second", ...published, ...bounded }));
-    this.addChannel(new WorkQueueChannel<Incident>({ id: "incidents", description: "Readings that broke a rule", claimTimeoutMs: 5_000, maxDeliveries: 5, ...published, ...bounded }));
-    this.addChannel(new BroadcastChannel<Report>({ id: "reports", description: "What was found out about incidents", ...published, ...bounded }));
+    this.addChannel(
+      new PeriodicChannel<Reading>({
+        id: "samples",
+        store,
+        periodMs: 1_000,
+        pull: async () => [await machine.read()],
+        description: "Raw samples, one a second",
+        ...bounded,
+      }),
+    );
+    this.addChannel(
+      new BroadcastChannel<Reading>({ id: "readings", description: "This machine's figures, one a second", ...published, ...bounded }),
+    );
+    this.addChannel(
+      new WorkQueueChannel<Incident>({
+        id: "incidents",
+        description: "Readings that broke a rule",
+        claimTimeoutMs: 5_000,
+        maxDeliveries: 5,
+        ...published,
+        ...bounded,
+      }),
+    );
+    this.addChannel(
+      new BroadcastChannel<Report>({ id: "reports", description: "What was found out about incidents", ...published, ...bounded }),
+    );
     this.addChannel(new MailboxChannel<Notice>({ id: "notices", description: "Notes to operators", ...published, ...bounded }));
-    this.addChannel(new DiscoveryChannel({ id: "discovery", description: "Which channels there are, and where", ...published, ttlMs: 30_000 }));
+    this.addChannel(
+      new DiscoveryChannel({ id: "discovery", description: "Which channels there are, and where", ...published, ttlMs: 30_000 }),
+    );
     this.addSubsystem(new RelaySystem({ id: "relay" }), { channels: ["samples", "readings"] });
     this.addSubsystem(new AlertSystem({ id: "alerts", rules: rules(limits) }), { channels: ["readings", "incidents"] });
-    if (respond) this.addSubsystem(new ResponderSystem({ id: "responder", machine, operator }), { channels: ["readings", "incidents", "reports", "notices"] });
+    if (respond)
+      this.addSubsystem(new ResponderSystem({ id: "responder", machine, operator }), {
+        channels: ["readings", "incidents", "reports", "notices"],
+      });
   }
 }

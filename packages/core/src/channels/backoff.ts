@@ -15,6 +15,11 @@ export interface BackoffOptions {
 
 /** @throws SSSNError `invalid_argument`. */
 export function resolveBackoff({ initialMs = 1_000, factor = 2, maxMs = 300_000 }: BackoffOptions = {}): Backoff {
-  if (!(factor >= 1 && factor <= 10)) throw new SSSNError("invalid_argument", `backoff.factor must be from 1 to 10, but is ${describe(factor)}.`);
-  return { initialMs: validateInteger("backoff.initialMs", initialMs, 0, MAX_DELAY_MS), factor, maxMs: validateInteger("backoff.maxMs", maxMs, 0, MAX_DELAY_MS) };
+  if (!(factor >= 1 && factor <= 10))
+    throw new SSSNError("invalid_argument", `backoff.factor must be from 1 to 10, but is ${describe(factor)}.`);
+  return {
+    initialMs: validateInteger("backoff.initialMs", initialMs, 0, MAX_DELAY_MS),
+    factor,
+    maxMs: validateInteger("backoff.maxMs", maxMs, 0, MAX_DELAY_MS),
+  };
 }

@@ -70,7 +70,8 @@ export abstract class BaseChannel<Content = unknown> extends ChannelLifecycle<Co
   async #authorize(systemId: string, operation: ChannelOperation): Promise<ChannelLog> {
     this.refuse(operation);
     const log = this.log;
-    if (!(await this.#isAllowed(validateIdentifier("system id", systemId), operation))) throw insufficientRole(systemId, this.id, operation);
+    if (!(await this.#isAllowed(validateIdentifier("system id", systemId), operation)))
+      throw insufficientRole(systemId, this.id, operation);
     return log;
   }
 
@@ -93,8 +94,11 @@ export abstract class BaseChannel<Content = unknown> extends ChannelLifecycle<Co
   }
 
   async writeBatch(senderId: string, entries: readonly WriteEntry<Content>[]): Promise<readonly WriteReceipt[]> {
-    if (entries.length > MAX_BATCH) throw new SSSNError("invalid_argument", `A batch takes at most ${MAX_BATCH} messages, but has ${entries.length}.`);
-    return this.#accept(senderId, entries.length, () => Promise.all(entries.map(({ content, ...options }) => makeDraft(this.options, senderId, content, options))));
+    if (entries.length > MAX_BATCH)
+      throw new SSSNError("invalid_argument", `A batch takes at most ${MAX_BATCH} messages, but has ${entries.length}.`);
+    return this.#accept(senderId, entries.length, () =>
+      Promise.all(entries.map(({ content, ...options }) => makeDraft(this.options, senderId, content, options))),
+    );
   }
 
   /** From here on a drain waits for the write. */
@@ -114,7 +118,9 @@ export abstract class BaseChannel<Content = unknown> extends ChannelLifecycle<Co
   /** Writes without asking for a right, on behalf of the host; also while the channel drains, so that what is under way is finished. */
   protected async ingestAs(senderId: string, content: Content, options: WriteOptions = {}): Promise<WriteReceipt> {
     const { log } = this;
-    const [receipt] = await this.pending.track(1, async () => this.#append(log, [await makeDraft(this.options, senderId, content, options)]));
+    const [receipt] = await this.pending.track(1, async () =>
+      this.#append(log, [await makeDraft(this.options, senderId, content, options)]),
+    );
     return receipt as WriteReceipt;
   }
 
@@ -182,7 +188,13 @@ export abstract class BaseChannel<Content = unknown> extends ChannelLifecycle<Co
     const { signal, release } = linkSignals(options.signal, this.ending);
     try {
       const claims = await claimFrom(
-        { log, clock: this.options.clock, changes: this.changes, leaseMs: this.defaultLeaseMs(), vet: (group, found) => this.vetClaims(group, readerId, found) },
+        {
+          log,
+          clock: this.options.clock,
+          changes: this.changes,
+          leaseMs: this.defaultLeaseMs(),
+          vet: (group, found) => this.vetClaims(group, readerId, found),
+        },
         { ...options, readerId, audience: this.audienceOf(readerId), signal },
       );
       return claims as readonly Claim<Content>[];
@@ -213,7 +225,13 @@ export abstract class BaseChannel<Content = unknown> extends ChannelLifecycle<Co
 
   async nack(readerId: string, receipts: readonly string[], options: NackOptions = {}): Promise<readonly SettleResult[]> {
     const log = await this.#authorize(readerId, "nack");
-    return settleWith(log, readerId, receipts, options, (receipt) => ({ receipt, action: "release", delayMs: options.delayMs ?? this.defaultNackDelay(), ...reasonOf(options), ...(options.uncounted === true ? { uncounted: true } : {}) }));
+    return settleWith(log, readerId, receipts, options, (receipt) => ({
+      receipt,
+      action: "release",
+      delayMs: options.delayMs ?? this.defaultNackDelay(),
+      ...reasonOf(options),
+      ...(options.uncounted === true ? { uncounted: true } : {}),
+    }));
   }
 
   async deadLetter(readerId: string, receipts: readonly string[], options: DeadLetterOptions = {}): Promise<readonly SettleResult[]> {
@@ -223,14 +241,19 @@ export abstract class BaseChannel<Content = unknown> extends ChannelLifecycle<Co
 
   async extend(readerId: string, receipts: readonly string[], options: ExtendOptions = {}): Promise<readonly SettleResult[]> {
     const log = await this.#authorize(readerId, "extend");
-    return settleWith(log, readerId, receipts, options, (receipt) => ({ receipt, action: "extend", leaseMs: options.leaseMs ?? this.defaultLeaseMs() }));
+    return settleWith(log, readerId, receipts, options, (receipt) => ({
+      receipt,
+      action: "extend",
+      leaseMs: options.leaseMs ?? this.defaultLeaseMs(),
+    }));
   }
 
   // ---------------------------------------------------------------- live
 
   async subscribe(systemId: string, callback: MessageCallback<Content>, options: SubscribeOptions = {}): Promise<Subscription> {
     const log = await this.#authorize(systemId, "stream");
-    if (typeof callback !== "function") throw new SSSNError("invalid_argument", `subscribe() takes a function to call with each message, but got ${describe(callback)}.`);
+    if (typeof callback !== "function")
+      throw new SSSNError("invalid_argument", `subscribe() takes a function to call with each message, but got ${describe(callback)}.`);
     const after = await startPosition(log, systemId, options);
     const abort = new AbortController();
     const { signal, release } = linkSignals(abort.signal, this.ending, options.signal);
@@ -279,8 +302,21 @@ export abstract class BaseChannel<Content = unknown> extends ChannelLifecycle<Co
     }
   }
 
-  #follow(log: ChannelLog, readerId: string, after: number, signal: AbortSignal): AsyncGenerator<readonly ChannelMessage[], void, undefined> {
-    return follow({ log, changes: this.changes, pages: this.sharedPages, clock: this.options.clock, after, audience: this.audienceOf(readerId), signal });
+  #follow(
+    log: ChannelLog,
+    readerId: string,
+    after: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly ChannelMessage[], void, undefined> {
+    return follow({
+      log,
+      changes: this.changes,
+      pages: this.sharedPages,
+      clock: this.options.clock,
+      after,
+      audience: this.audienceOf(readerId),
+      signal,
+    });
   }
 
   /** Whether the channel runs and its log answers. */

@@ -9,8 +9,12 @@ export class BroadcastChannel<Content = unknown> extends BaseChannel<Content> {
 
   protected override refuse(operation: ChannelOperation): void {
     if (supports(this.kind, operation)) return;
-    throw new SSSNError("unsupported_operation", `Channel ${this.id} is a broadcast channel: exclusive claims don't exist here. Use read(), stream() or subscribe(), or a WorkQueueChannel.`, {
-      details: { operation, kind: this.kind },
-    });
+    throw new SSSNError(
+      "unsupported_operation",
+      `Channel ${this.id} is a broadcast channel: exclusive claims don't exist here. Use read(), stream() or subscribe(), or a WorkQueueChannel.`,
+      {
+        details: { operation, kind: this.kind },
+      },
+    );
   }
 }

@@ -77,7 +77,9 @@ export abstract class ChannelLifecycle<Content = unknown> implements AsyncDispos
   /** Opens the log and begins. Calling it again changes nothing. @throws SSSNError `invalid_state` after a stop, and whatever the store refuses with. */
   start(): Promise<void> {
     if (this.#state === "draining" || this.#state === "stopped") {
-      return Promise.reject(new SSSNError("invalid_state", `Channel ${this.id} is ${this.#state} and can't start again: make a new one on the same store.`));
+      return Promise.reject(
+        new SSSNError("invalid_state", `Channel ${this.id} is ${this.#state} and can't start again: make a new one on the same store.`),
+      );
     }
     this.#starting ??= this.#start().catch((error: unknown) => {
       this.#starting = undefined;
@@ -203,9 +205,13 @@ export abstract class ChannelLifecycle<Content = unknown> implements AsyncDispos
   /** The log of the running channel. @throws SSSNError `channel_not_running`. */
   protected get log(): ChannelLog {
     if (this.#log && this.#state !== "stopped") return this.#log;
-    throw new SSSNError("channel_not_running", `Channel ${this.id} is not running (${this.#state === "init" ? "it was never started" : this.#state}).`, {
-      details: { state: this.#state },
-    });
+    throw new SSSNError(
+      "channel_not_running",
+      `Channel ${this.id} is not running (${this.#state === "init" ? "it was never started" : this.#state}).`,
+      {
+        details: { state: this.#state },
+      },
+    );
   }
 
   /** @throws SSSNError `channel_not_running` unless the channel takes something new. */
@@ -213,7 +219,9 @@ export abstract class ChannelLifecycle<Content = unknown> implements AsyncDispos
     if (this.#state === "running") return;
     throw new SSSNError(
       "channel_not_running",
-      this.#state === "init" ? `Channel ${this.id} was not started yet: call start(), or launch its system.` : `Channel ${this.id} is ${this.#state} and takes nothing new.`,
+      this.#state === "init"
+        ? `Channel ${this.id} was not started yet: call start(), or launch its system.`
+        : `Channel ${this.id} is ${this.#state} and takes nothing new.`,
       { details: { state: this.#state } },
     );
   }

@@ -50,7 +50,10 @@ export async function claimFrom(context: ClaimContext, call: ClaimCall): Promise
     if (page.claims.length > 0) continue;
     const remaining = deadline - clock.monotonic();
     if (remaining <= 0) return [];
-    await changes.wait(version, clock, { timeoutMs: Math.max(1, Math.min(remaining, page.nextAvailableInMs ?? Infinity)), signal: call.signal });
+    await changes.wait(version, clock, {
+      timeoutMs: Math.max(1, Math.min(remaining, page.nextAvailableInMs ?? Infinity)),
+      signal: call.signal,
+    });
   }
 }
 
@@ -63,12 +66,17 @@ export async function settleWith(
   settlementOf: (receipt: string) => Settlement,
 ): Promise<readonly SettleResult[]> {
   if (!Array.isArray(receipts) || receipts.length > MAX_CLAIMS) {
-    throw new SSSNError("invalid_argument", `Settling takes a list of at most ${MAX_CLAIMS} receipts, but got ${Array.isArray(receipts) ? receipts.length : describe(receipts)}.`);
+    throw new SSSNError(
+      "invalid_argument",
+      `Settling takes a list of at most ${MAX_CLAIMS} receipts, but got ${Array.isArray(receipts) ? receipts.length : describe(receipts)}.`,
+    );
   }
   const settlements = receipts.map((receipt): Settlement => {
-    if (typeof receipt !== "string") throw new SSSNError("invalid_argument", `A receipt is the text that came with the claim, but this is ${describe(receipt)}.`);
+    if (typeof receipt !== "string")
+      throw new SSSNError("invalid_argument", `A receipt is the text that came with the claim, but this is ${describe(receipt)}.`);
     const settlement = settlementOf(receipt);
-    if (settlement.action === "release" && typeof settlement.delayMs === "number") validateInteger("delayMs", settlement.delayMs, 0, MAX_DELAY_MS);
+    if (settlement.action === "release" && typeof settlement.delayMs === "number")
+      validateInteger("delayMs", settlement.delayMs, 0, MAX_DELAY_MS);
     if (settlement.action === "extend") validateLease(settlement.leaseMs);
     return settlement;
   });
@@ -77,7 +85,8 @@ export async function settleWith(
 
 /** A reason as it is stored: bounded, and absent when there is none. @throws SSSNError `invalid_argument`. */
 export function reasonOf({ reason }: { readonly reason?: string }): { reason?: string } {
-  if (reason !== undefined && typeof reason !== "string") throw new SSSNError("invalid_argument", `A reason is a text, but this is ${describe(reason)}.`);
+  if (reason !== undefined && typeof reason !== "string")
+    throw new SSSNError("invalid_argument", `A reason is a text, but this is ${describe(reason)}.`);
   return reason === undefined ? {} : { reason: reason.slice(0, MAX_REASON_LENGTH) };
 }
 

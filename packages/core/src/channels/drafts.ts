@@ -18,7 +18,12 @@ export const MAX_DELAY_MS = 10 * 366 * 24 * 60 * 60 * 1000;
  *
  * @throws SSSNError `invalid_content`, `content_too_large`, `content_rejected`, `invalid_identifier`, `invalid_argument`.
  */
-export async function makeDraft<Content>(channel: ResolvedChannelOptions<Content>, senderId: string, content: unknown, options: WriteOptions): Promise<MessageDraft> {
+export async function makeDraft<Content>(
+  channel: ResolvedChannelOptions<Content>,
+  senderId: string,
+  content: unknown,
+  options: WriteOptions,
+): Promise<MessageDraft> {
   const checked = channel.schema ? await validateContent(channel.schema, content, `Channel ${channel.id}`) : content;
   const { id, correlationId, replyTo, recipientId, metadata, delayMs } = options;
   return {

@@ -69,7 +69,8 @@ export class Job<Content> implements JobContext {
   async run(handler: JobHandler<Content>): Promise<void> {
     const { clock, maxMs } = this.#host;
     const stops = [this.#keepAlive()];
-    if (maxMs !== undefined) stops.push(clock.schedule(() => this.abort(new SSSNError("timeout", `The job took more than ${maxMs} ms.`)), maxMs));
+    if (maxMs !== undefined)
+      stops.push(clock.schedule(() => this.abort(new SSSNError("timeout", `The job took more than ${maxMs} ms.`)), maxMs));
     try {
       const working = handler(this.message, this);
       if (working instanceof Promise || isThenable(working)) await Promise.race([working, this.#aborted()]);

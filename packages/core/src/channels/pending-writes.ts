@@ -22,9 +22,13 @@ export class PendingWrites {
   /** @throws SSSNError `backpressure`, and whatever the task throws. A batch larger than the bound is taken when nothing else waits. */
   async track<Result>(messages: number, task: () => Promise<Result>): Promise<Result> {
     if (this.#count > 0 && this.#count + messages > this.#limit) {
-      throw new SSSNError("backpressure", `Channel ${this.#channelId} has ${this.#count} writes waiting for its store; try again in ${RETRY_AFTER_MS} ms.`, {
-        details: { retryAfterMs: RETRY_AFTER_MS, pending: this.#count },
-      });
+      throw new SSSNError(
+        "backpressure",
+        `Channel ${this.#channelId} has ${this.#count} writes waiting for its store; try again in ${RETRY_AFTER_MS} ms.`,
+        {
+          details: { retryAfterMs: RETRY_AFTER_MS, pending: this.#count },
+        },
+      );
     }
     this.#count += messages;
     try {

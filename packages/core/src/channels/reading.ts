@@ -1,23 +1,38 @@
 import { SSSNError, describe } from "../errors.js";
 import { validateIdentifier, validateInteger } from "../identifiers.js";
 import type { ChannelMessage } from "../message.js";
-import type { CursorOptions, Positions, ReadOptions, ReadResult, SeekTarget, StartPosition, SubscribeOptions } from "../ports/channel-port.js";
+import type {
+  CursorOptions,
+  Positions,
+  ReadOptions,
+  ReadResult,
+  SeekTarget,
+  StartPosition,
+  SubscribeOptions,
+} from "../ports/channel-port.js";
 import type { ChannelLog, CursorKey } from "../ports/message-store.js";
 
 /** The largest page of a read. */
 export const MAX_READ_LIMIT = 10_000;
 
 /** Reads a page behind a cursor or an explicit position, and commits what the options say. */
-export async function readLog(log: ChannelLog, readerId: string, options: ReadOptions, audience: string | undefined): Promise<ReadResult<unknown>> {
+export async function readLog(
+  log: ChannelLog,
+  readerId: string,
+  options: ReadOptions,
+  audience: string | undefined,
+): Promise<ReadResult<unknown>> {
   const limit = validateInteger("limit", options.limit ?? 100, 1, MAX_READ_LIMIT);
   const { after, commit } = options;
   if (after !== undefined) {
-    if (commit !== undefined) throw new SSSNError("invalid_argument", "Reading with `after` moves no cursor, so it takes no `commit`: use one of them.");
+    if (commit !== undefined)
+      throw new SSSNError("invalid_argument", "Reading with `after` moves no cursor, so it takes no `commit`: use one of them.");
     return log.read({ after: position("after", after), limit, audience });
   }
   const key = cursorKey(readerId, options);
   if (typeof commit === "number") await log.moveCursor(key, position("commit", commit));
-  else if (commit !== undefined && commit !== "on-delivery") throw new SSSNError("invalid_argument", `commit takes a sequence or "on-delivery", but is ${describe(commit)}.`);
+  else if (commit !== undefined && commit !== "on-delivery")
+    throw new SSSNError("invalid_argument", `commit takes a sequence or "on-delivery", but is ${describe(commit)}.`);
   const page = await log.read({ after: await standing(log, key), limit, audience });
   if (commit === "on-delivery") await log.moveCursor(key, page.position);
   return page;
@@ -49,7 +64,8 @@ async function resolveStart(log: ChannelLog, from: StartPosition): Promise<numbe
   const { first, last } = await log.bounds();
   if (from === "now") return last;
   if (from === "start") return first - 1;
-  if (typeof from !== "object") throw new SSSNError("invalid_argument", `from takes "now", "start" or { after: sequence }, but is ${describe(from)}.`);
+  if (typeof from !== "object")
+    throw new SSSNError("invalid_argument", `from takes "now", "start" or { after: sequence }, but is ${describe(from)}.`);
   const after = position("from.after", from.after);
   // Asked here, so that a position from another log is refused at once and not by a stream that breaks off later.
   await log.read({ after, limit: 1 });
@@ -66,8 +82,12 @@ async function resolveTarget(log: ChannelLog, target: SeekTarget): Promise<numbe
   if (target === "start") return first - 1;
   if (target === "end") return last;
   if (typeof target === "object" && "sequence" in target) return position("sequence", target.sequence);
-  if (typeof target === "object" && "timestamp" in target) return positionBefore(log, validateInteger("timestamp", target.timestamp, 0, Number.MAX_SAFE_INTEGER), first, last);
-  throw new SSSNError("invalid_argument", `A cursor is sought to "start", "end", { sequence } or { timestamp }, but got ${describe(target)}.`);
+  if (typeof target === "object" && "timestamp" in target)
+    return positionBefore(log, validateInteger("timestamp", target.timestamp, 0, Number.MAX_SAFE_INTEGER), first, last);
+  throw new SSSNError(
+    "invalid_argument",
+    `A cursor is sought to "start", "end", { sequence } or { timestamp }, but got ${describe(target)}.`,
+  );
 }
 
 /** The position just before the first message that is as new as a timestamp, found by halving. */

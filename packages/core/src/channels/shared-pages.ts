@@ -24,7 +24,11 @@ export class SharedPages {
   }
 
   /** @param version what the log's change signal said before: a page read at an earlier version may lack what has come since. */
-  read(log: ChannelLog, request: { readonly after: number; readonly limit: number; readonly audience: Audience }, version: number): Promise<LogPage> {
+  read(
+    log: ChannelLog,
+    request: { readonly after: number; readonly limit: number; readonly audience: Audience },
+    version: number,
+  ): Promise<LogPage> {
     const key = `${request.after} ${request.audience ?? ""}`;
     const found = this.#pages.get(key);
     if (found && found.version === version && found.until > this.#clock.monotonic()) return found.page;

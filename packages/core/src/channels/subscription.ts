@@ -25,7 +25,15 @@ export interface FollowOptions {
  * Yields messages in log order for ever, a page at a time: what is there, then what comes. It is woken up and reads; nothing is pushed at
  * it, so a slow reader costs nobody anything. Ends without an error when the signal aborts.
  */
-export async function* follow({ log, changes, pages, clock, after, audience, signal }: FollowOptions): AsyncGenerator<readonly ChannelMessage[], void, undefined> {
+export async function* follow({
+  log,
+  changes,
+  pages,
+  clock,
+  after,
+  audience,
+  signal,
+}: FollowOptions): AsyncGenerator<readonly ChannelMessage[], void, undefined> {
   let position = after;
   while (!signal.aborted) {
     const { version } = changes;

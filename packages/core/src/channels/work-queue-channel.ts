@@ -41,20 +41,28 @@ export class WorkQueueChannel<Content = unknown> extends BaseChannel<Content> {
   constructor(options: WorkQueueOptions<Content>) {
     super(options);
     this.#claimTimeoutMs = validateLease(options.claimTimeoutMs ?? 300_000);
-    this.#maxDeliveries = options.maxDeliveries === undefined ? Infinity : validateInteger("maxDeliveries", options.maxDeliveries, 1, 1_000_000);
+    this.#maxDeliveries =
+      options.maxDeliveries === undefined ? Infinity : validateInteger("maxDeliveries", options.maxDeliveries, 1, 1_000_000);
     this.#backoff = options.backoff && resolveBackoff(options.backoff);
     this.#deadLetter = options.deadLetter;
     this.#keepUnsettled = options.keepUnsettled ?? true;
     if (this.#deadLetter && this.id.length > MAX_ID_WITH_DEAD_LETTERS) {
-      throw new SSSNError("invalid_identifier", `The id of a work queue with a dead-letter channel has at most ${MAX_ID_WITH_DEAD_LETTERS} characters; this one has ${this.id.length}.`);
+      throw new SSSNError(
+        "invalid_identifier",
+        `The id of a work queue with a dead-letter channel has at most ${MAX_ID_WITH_DEAD_LETTERS} characters; this one has ${this.id.length}.`,
+      );
     }
   }
 
   protected override refuse(operation: ChannelOperation): void {
     if (supports(this.kind, operation)) return;
-    throw new SSSNError("unsupported_operation", `Channel ${this.id} is a work queue: use claim() or work(). Shared reads don't exist here; an admin sees everything with history().`, {
-      details: { operation, kind: this.kind },
-    });
+    throw new SSSNError(
+      "unsupported_operation",
+      `Channel ${this.id} is a work queue: use claim() or work(). Shared reads don't exist here; an admin sees everything with history().`,
+      {
+        details: { operation, kind: this.kind },
+      },
+    );
   }
 
   protected override retention(policy: RetentionPolicy): RetentionPolicy {
@@ -70,7 +78,11 @@ export class WorkQueueChannel<Content = unknown> extends BaseChannel<Content> {
   }
 
   /** Takes out what was delivered too often. It stays leased until it is safely among the dead letters. */
-  protected override async vetClaims(group: string, readerId: string, claims: readonly Claim<unknown>[]): Promise<readonly Claim<unknown>[]> {
+  protected override async vetClaims(
+    group: string,
+    readerId: string,
+    claims: readonly Claim<unknown>[],
+  ): Promise<readonly Claim<unknown>[]> {
     const exhausted = claims.filter(({ deliveries }) => deliveries > this.#maxDeliveries);
     if (exhausted.length === 0) return claims;
     for (const claim of exhausted) await this.guarded("dead-letter", () => this.#bury(group, readerId, claim));
@@ -81,7 +93,18 @@ export class WorkQueueChannel<Content = unknown> extends BaseChannel<Content> {
     const reason = `delivered ${deliveries - 1} times without an acknowledgement`;
     await this.#deadLetter?.write(this.id, message.content, {
       id: `${message.sequence}.${group}@${this.id}`,
-      metadata: { ...message.metadata, deadLetter: { channel: this.id, group, id: message.id, sequence: message.sequence, senderId: message.senderId, deliveries: deliveries - 1, reason } },
+      metadata: {
+        ...message.metadata,
+        deadLetter: {
+          channel: this.id,
+          group,
+          id: message.id,
+          sequence: message.sequence,
+          senderId: message.senderId,
+          deliveries: deliveries - 1,
+          reason,
+        },
+      },
       ...(message.correlationId === undefined ? {} : { correlationId: message.correlationId }),
     });
     await this.log.settle(group, readerId, [{ receipt, action: "dead-letter", reason }]);

@@ -182,7 +182,13 @@ export class Worker<Content = unknown> implements AsyncDisposable {
     this.#askedAt = claimedAt;
     this.#stopWaiting = new AbortController();
     this.#claiming = this.#channel
-      .claim(this.#readerId, { ...this.#group, limit, leaseMs: this.#host.leaseMs, waitMs: this.#lastClaimFailed ? 0 : CLAIM_WAIT_MS, signal: this.#stopWaiting.signal })
+      .claim(this.#readerId, {
+        ...this.#group,
+        limit,
+        leaseMs: this.#host.leaseMs,
+        waitMs: this.#lastClaimFailed ? 0 : CLAIM_WAIT_MS,
+        signal: this.#stopWaiting.signal,
+      })
       .then(
         (claims) => {
           this.#lastClaimFailed = false;
@@ -245,7 +251,11 @@ export class Worker<Content = unknown> implements AsyncDisposable {
     const jobs = this.#ahead.splice(0);
     if (jobs.length === 0) return;
     try {
-      await this.#channel.nack(this.#readerId, jobs.map(({ receipt }) => receipt), { ...this.#group, delayMs: 0, uncounted: true });
+      await this.#channel.nack(
+        this.#readerId,
+        jobs.map(({ receipt }) => receipt),
+        { ...this.#group, delayMs: 0, uncounted: true },
+      );
     } catch (thrown) {
       this.#complain(thrown, "giving back what was claimed ahead failed");
     }
@@ -266,7 +276,11 @@ export class Worker<Content = unknown> implements AsyncDisposable {
 
   #count(outcome: JobEvent["outcome"], id: string, error?: Error): void {
     this.#report[outcome]++;
-    if (error) this.#logger.warn({ channel: this.#channel.id, message: id, err: error }, `a job on channel ${this.#channel.id} ${outcome === "lost" ? "lost its lease" : "failed and was given back"}`);
+    if (error)
+      this.#logger.warn(
+        { channel: this.#channel.id, message: id, err: error },
+        `a job on channel ${this.#channel.id} ${outcome === "lost" ? "lost its lease" : "failed and was given back"}`,
+      );
     this.events.emit("job", { outcome, id, ...(error ? { error } : {}) });
   }
 

@@ -53,7 +53,9 @@ export class ChannelClient {
   /** Connects a channel, local or remote, under its id. @throws SSSNError `duplicate_id`. */
   connect(channel: ChannelPort): void {
     if (this.#channels.has(channel.id)) {
-      throw new SSSNError("duplicate_id", `${this.systemId} is connected to a channel ${channel.id} already; disconnect it first.`, { details: { id: channel.id } });
+      throw new SSSNError("duplicate_id", `${this.systemId} is connected to a channel ${channel.id} already; disconnect it first.`, {
+        details: { id: channel.id },
+      });
     }
     this.#channels.set(channel.id, channel);
   }
@@ -163,6 +165,11 @@ export class ChannelClient {
 }
 
 /** Works a channel off: see {@link Worker}. */
-export function work<Content>(channel: ChannelPort<Content>, readerId: string, handler: JobHandler<Content>, options?: WorkOptions): Worker<Content> {
+export function work<Content>(
+  channel: ChannelPort<Content>,
+  readerId: string,
+  handler: JobHandler<Content>,
+  options?: WorkOptions,
+): Worker<Content> {
   return new Worker(channel, readerId, handler, options);
 }

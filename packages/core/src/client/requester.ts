@@ -77,7 +77,14 @@ export class Requester<Request = unknown, Reply = unknown> implements AsyncDispo
     requester.#subscription = subscription;
     void subscription.closed.then(
       () => requester.#end(new SSSNError("invalid_state", `The requester on channel ${options.requests.id} is closed.`)),
-      (thrown: unknown) => requester.#end(new SSSNError("store_unavailable", `Replies on channel ${options.replies.id} can't be heard any more: ${toError(thrown).message}`, { cause: thrown })),
+      (thrown: unknown) =>
+        requester.#end(
+          new SSSNError(
+            "store_unavailable",
+            `Replies on channel ${options.replies.id} can't be heard any more: ${toError(thrown).message}`,
+            { cause: thrown },
+          ),
+        ),
     );
     return requester;
   }
@@ -96,7 +103,14 @@ export class Requester<Request = unknown, Reply = unknown> implements AsyncDispo
     const correlationId = `${this.#name}-${(++this.#count).toString(36)}`;
     const reply = this.#wait(correlationId, timeoutMs, options.signal);
     // The id makes a write that is repeated by a transport the same request.
-    void requests.write(systemId, content, { id: correlationId, correlationId, replyTo: replies.id, ...(options.metadata === undefined ? {} : { metadata: options.metadata }) }).catch((thrown: unknown) => this.#pending.get(correlationId)?.reject(toError(thrown)));
+    void requests
+      .write(systemId, content, {
+        id: correlationId,
+        correlationId,
+        replyTo: replies.id,
+        ...(options.metadata === undefined ? {} : { metadata: options.metadata }),
+      })
+      .catch((thrown: unknown) => this.#pending.get(correlationId)?.reject(toError(thrown)));
     return reply;
   }
 
@@ -110,7 +124,10 @@ export class Requester<Request = unknown, Reply = unknown> implements AsyncDispo
     const abort = (): void => this.#pending.get(correlationId)?.reject(toError(signal?.reason));
     return new Promise<ChannelMessage<Reply>>((resolve, reject) => {
       this.#pending.set(correlationId, { resolve, reject });
-      cancel = this.#clock.schedule(() => reject(new SSSNError("timeout", `No reply to request ${correlationId} came within ${timeoutMs} ms.`)), timeoutMs);
+      cancel = this.#clock.schedule(
+        () => reject(new SSSNError("timeout", `No reply to request ${correlationId} came within ${timeoutMs} ms.`)),
+        timeoutMs,
+      );
       signal?.addEventListener("abort", abort, { once: true });
     }).finally(() => {
       cancel();
@@ -170,7 +187,10 @@ function refusalIn({ error }: Metadata): SSSNError | undefined {
  * against is the reply too, and the requester throws it. After any other exception the request is given back and tried again, as any other
  * job. A request that is worked on twice, after a crash, is answered once; one that names a channel that is not answered on is dropped.
  */
-export function answer<Request, Reply>({ systemId, requests, replies, ...options }: AnswerOptions<Request, Reply>, handler: (message: ChannelMessage<Request>, context: JobContext) => Reply | Promise<Reply>): Worker<Request> {
+export function answer<Request, Reply>(
+  { systemId, requests, replies, ...options }: AnswerOptions<Request, Reply>,
+  handler: (message: ChannelMessage<Request>, context: JobContext) => Reply | Promise<Reply>,
+): Worker<Request> {
   const { logger = consoleLogger } = options;
   return new Worker(
     requests,
@@ -179,7 +199,11 @@ export function answer<Request, Reply>({ systemId, requests, replies, ...options
       const { replyTo } = message;
       if (replyTo === undefined) return handler(message, context);
       const channel = typeof replies === "function" ? await replies(replyTo) : replies;
-      if (!channel) return logger.warn({ channel: requests.id, message: message.id }, `a request on channel ${requests.id} names a channel that is not answered on; it is dropped`);
+      if (!channel)
+        return logger.warn(
+          { channel: requests.id, message: message.id },
+          `a request on channel ${requests.id} names a channel that is not answered on; it is dropped`,
+        );
       const reply = replyWriter(systemId, requests.id, message, channel);
       try {
         await reply(await handler(message, context), NO_METADATA);
@@ -193,10 +217,20 @@ export function answer<Request, Reply>({ systemId, requests, replies, ...options
   );
 }
 
-function replyWriter<Reply>(systemId: string, requestsId: string, message: ChannelMessage<unknown>, channel: ChannelPort<Reply>): (content: Reply, metadata: Metadata) => Promise<void> {
+function replyWriter<Reply>(
+  systemId: string,
+  requestsId: string,
+  message: ChannelMessage<unknown>,
+  channel: ChannelPort<Reply>,
+): (content: Reply, metadata: Metadata) => Promise<void> {
   return async (content, metadata) => {
     try {
-      await channel.write(systemId, content, { id: `${message.sequence}.reply@${requestsId}`, correlationId: message.correlationId ?? message.id, recipientId: message.senderId, metadata });
+      await channel.write(systemId, content, {
+        id: `${message.sequence}.reply@${requestsId}`,
+        correlationId: message.correlationId ?? message.id,
+        recipientId: message.senderId,
+        metadata,
+      });
     } catch (error) {
       // Answered by an earlier delivery, in other words.
       if (!isSSSNError(error, "message_conflict")) throw error;

@@ -19,7 +19,10 @@ export function checkPosition(channelId: string, position: number, last: number)
  */
 export function decideAddressed(channelId: string, made: boolean | undefined, wanted: boolean | undefined): boolean {
   if (made === undefined || wanted === undefined || made === wanted) return made ?? wanted ?? false;
-  throw new SSSNError("invalid_state", `The log of channel ${channelId} was made ${made ? "by a mailbox and can't be opened as another kind" : "by another kind of channel and can't be opened as a mailbox"}: give one of them another id.`);
+  throw new SSSNError(
+    "invalid_state",
+    `The log of channel ${channelId} was made ${made ? "by a mailbox and can't be opened as another kind" : "by another kind of channel and can't be opened as a mailbox"}: give one of them another id.`,
+  );
 }
 
 /**
@@ -46,7 +49,14 @@ export function checkSameMessage(channelId: string, draft: MessageDraft, stored:
 /** Makes the stored message of a draft. */
 export function toMessage(draft: MessageDraft, id: string, sequence: number, steadyNow: number): ChannelMessage {
   const { timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, delayMs } = draft;
-  const message: { -readonly [Field in keyof ChannelMessage]: ChannelMessage[Field] } = { id, sequence, timestamp, senderId, content, metadata };
+  const message: { -readonly [Field in keyof ChannelMessage]: ChannelMessage[Field] } = {
+    id,
+    sequence,
+    timestamp,
+    senderId,
+    content,
+    metadata,
+  };
   if (correlationId !== undefined) message.correlationId = correlationId;
   if (replyTo !== undefined) message.replyTo = replyTo;
   if (recipientId !== undefined) message.recipientId = recipientId;

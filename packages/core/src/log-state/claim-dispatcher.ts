@@ -14,7 +14,11 @@ export interface LaneSource {
   /** The last stored sequence. */
   last(): number;
   /** Messages of one lane behind a sequence, in order, and up to where the lane has been looked at. */
-  readLane(lane: string, after: number, limit: number): Promise<{ readonly messages: readonly ChannelMessage[]; readonly position: number }>;
+  readLane(
+    lane: string,
+    after: number,
+    limit: number,
+  ): Promise<{ readonly messages: readonly ChannelMessage[]; readonly position: number }>;
   /** Messages by sequence; removed ones are missing. */
   load(sequences: readonly number[]): Promise<ReadonlyMap<number, ChannelMessage>>;
   /** Makes the ledger's changes durable. */
@@ -72,7 +76,9 @@ export class ClaimDispatcher {
   async #load(granted: readonly { readonly grant: Grant; readonly message: ChannelMessage | undefined }[]): Promise<ClaimedMessage[]> {
     const missing = granted.flatMap(({ grant, message }) => (message ? [] : [grant.sequence]));
     const loaded = missing.length > 0 ? await this.#source.load(missing) : new Map<number, ChannelMessage>();
-    return granted.flatMap(({ grant: { sequence, receipt, deliveries, expiresAt }, message = loaded.get(sequence) }) => (message ? [{ message, receipt, deliveries, expiresAt }] : []));
+    return granted.flatMap(({ grant: { sequence, receipt, deliveries, expiresAt }, message = loaded.get(sequence) }) =>
+      message ? [{ message, receipt, deliveries, expiresAt }] : [],
+    );
   }
 
   #lane(key: string): Lane {
@@ -111,7 +117,9 @@ export class ClaimDispatcher {
     lane.fetched = Math.max(lane.fetched, position);
   }
 
-  #takeLowest(lanes: readonly Lane[]): { readonly sequence: number; readonly lane: string; readonly message: ChannelMessage | undefined } | undefined {
+  #takeLowest(
+    lanes: readonly Lane[],
+  ): { readonly sequence: number; readonly lane: string; readonly message: ChannelMessage | undefined } | undefined {
     let best: { sequence: number; lane: Lane; fresh: boolean } | undefined;
     for (const lane of lanes) {
       const returned = this.#ledger.firstReturned(lane.key);

@@ -83,7 +83,10 @@ export class ClaimLedger {
     for (const { sequence, lane, deliveries } of stored.claims) {
       if (this.isTaken(sequence)) continue;
       const { readerId, leaseMs, expiresAt, token } = stored;
-      this.#restore({ sequence, lane, deliveries, state: "leased", readerId, leaseMs, expiresAt, receipt: sequenceToken(sequence, token) }, batch);
+      this.#restore(
+        { sequence, lane, deliveries, state: "leased", readerId, leaseMs, expiresAt, receipt: sequenceToken(sequence, token) },
+        batch,
+      );
       batch.live++;
     }
     this.#batches.settleRestored(batch);
@@ -269,7 +272,14 @@ export class ClaimLedger {
     const unfinished = Math.max(0, last - first + 1) - this.#settled.countWithin(first, last);
     const [claimed, delayed] = [this.#leased.size, this.#delayed.size];
     const oldest = this.#settled.nextAbsent(first);
-    return { group, ready: unfinished - claimed - delayed, claimed, delayed, dead: this.#dead.size, ...(oldest <= last ? { oldestUnfinished: oldest } : {}) };
+    return {
+      group,
+      ready: unfinished - claimed - delayed,
+      claimed,
+      delayed,
+      dead: this.#dead.size,
+      ...(oldest <= last ? { oldestUnfinished: oldest } : {}),
+    };
   }
 
   #release(entry: Entry, delayMs = 0): void {

@@ -17,7 +17,8 @@ export class IntervalSet {
   }
 
   *[Symbol.iterator](): IterableIterator<Interval> {
-    for (let index = 0; index < this.#starts.length; index++) yield { start: this.#starts[index] as number, end: this.#ends[index] as number };
+    for (let index = 0; index < this.#starts.length; index++)
+      yield { start: this.#starts[index] as number, end: this.#ends[index] as number };
   }
 
   has(sequence: number): boolean {

@@ -108,7 +108,13 @@ export interface Backoff {
 /** What to do with a claim. An `uncounted` release takes this delivery back, because nobody worked on the message. */
 export type Settlement =
   | { readonly receipt: string; readonly action: "acknowledge" }
-  | { readonly receipt: string; readonly action: "release"; readonly delayMs: number | Backoff; readonly reason?: string; readonly uncounted?: boolean }
+  | {
+      readonly receipt: string;
+      readonly action: "release";
+      readonly delayMs: number | Backoff;
+      readonly reason?: string;
+      readonly uncounted?: boolean;
+    }
   | { readonly receipt: string; readonly action: "dead-letter"; readonly reason?: string }
   | { readonly receipt: string; readonly action: "extend"; readonly leaseMs: number };
 

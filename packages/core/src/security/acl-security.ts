@@ -1,6 +1,15 @@
 import { SSSNError, describe } from "../errors.js";
 import { validateIdentifier } from "../identifiers.js";
-import { OPERATION_ROLES, ROLES, roleCovers, type ChannelOperation, type ChannelSecurity, type Principal, type Role, type TokenRequest } from "../ports/channel-security.js";
+import {
+  OPERATION_ROLES,
+  ROLES,
+  roleCovers,
+  type ChannelOperation,
+  type ChannelSecurity,
+  type Principal,
+  type Role,
+  type TokenRequest,
+} from "../ports/channel-security.js";
 import { insufficientRole, invalidToken } from "./refusals.js";
 
 /**

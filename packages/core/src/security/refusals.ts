@@ -3,7 +3,11 @@ import { OPERATION_ROLES, type ChannelOperation } from "../ports/channel-securit
 
 /** The one answer to a credential that is not valid: it never says what was wrong with it. */
 export function invalidToken(cause?: unknown): SSSNError {
-  return new SSSNError("token_invalid", "The token is not valid here. Ask the operator of this channel for a new one.", cause === undefined ? {} : { cause });
+  return new SSSNError(
+    "token_invalid",
+    "The token is not valid here. Ask the operator of this channel for a new one.",
+    cause === undefined ? {} : { cause },
+  );
 }
 
 /** The caller is known, and may not do this. */

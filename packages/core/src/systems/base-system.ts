@@ -7,7 +7,18 @@ import { EventSource } from "../events.js";
 import { validateIdentifier } from "../identifiers.js";
 import { consoleLogger, type Logger } from "../logger.js";
 import type { WriteReceipt } from "../message.js";
-import type { Claim, ClaimOptions, MessageCallback, NackOptions, ReadOptions, ReadResult, SettleOptions, SubscribeOptions, Subscription, WriteOptions } from "../ports/channel-port.js";
+import type {
+  Claim,
+  ClaimOptions,
+  MessageCallback,
+  NackOptions,
+  ReadOptions,
+  ReadResult,
+  SettleOptions,
+  SubscribeOptions,
+  Subscription,
+  WriteOptions,
+} from "../ports/channel-port.js";
 import type { Capability, SystemDescriptor } from "../ports/channel-transport.js";
 import type { SettleResult } from "../ports/message-store.js";
 import { Ticker } from "../ticker.js";
@@ -167,7 +178,9 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
   addSubsystem<System extends BaseSystem>(system: System, options: { readonly channels?: readonly string[] } = {}): System {
     this.#assertBuilding(`add subsystem ${system.id}`);
     if (this.#subsystems.has(system.id) || system.id === this.id) {
-      throw new SSSNError("duplicate_id", `System ${this.id} has a subsystem ${system.id} already, or is it itself; give it another id.`, { details: { id: system.id } });
+      throw new SSSNError("duplicate_id", `System ${this.id} has a subsystem ${system.id} already, or is it itself; give it another id.`, {
+        details: { id: system.id },
+      });
     }
     if (system.#parent) throw new SSSNError("invalid_state", `System ${system.id} is a subsystem of ${system.#parent.id} already.`);
     const wired = (options.channels ?? []).map((id) => this.client.channel(id));
@@ -206,12 +219,21 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
 
   /** What discovery tells about this system. */
   descriptor(): SystemDescriptor {
-    return { id: this.id, name: this.name, description: this.description, capabilities: [...this.#capabilities, ...this.#exposed.descriptors], channels: this.client.channelIds };
+    return {
+      id: this.id,
+      name: this.name,
+      description: this.description,
+      capabilities: [...this.#capabilities, ...this.#exposed.descriptors],
+      channels: this.client.channelIds,
+    };
   }
 
   #assertBuilding(what: string): void {
     if (!this.#sealed) return;
-    throw new SSSNError("invalid_state", `Can't ${what} to system ${this.id}: it is ${this.#state}. Build the topology in setup(), or before launch().`);
+    throw new SSSNError(
+      "invalid_state",
+      `Can't ${what} to system ${this.id}: it is ${this.#state}. Build the topology in setup(), or before launch().`,
+    );
   }
 
   /** @internal Sets this system and all below it up, once. */
@@ -241,7 +263,8 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
 
   #deploy(): Deployment<this> {
     if (this.#parent) throw new SSSNError("invalid_state", `System ${this.id} is part of ${this.#parent.id}: launch that one.`);
-    if (this.#deployment) throw new SSSNError("invalid_state", `System ${this.id} was launched already (it is ${this.#state}): make a new one.`);
+    if (this.#deployment)
+      throw new SSSNError("invalid_state", `System ${this.id} was launched already (it is ${this.#state}): make a new one.`);
     this.#deployment = new Deployment(this, this.clock, this.logger);
     return this.#deployment;
   }
@@ -331,7 +354,11 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
     return this.client.nack(channelId, receipts, options);
   }
 
-  subscribeChannel<Content = unknown>(channelId: string, callback: MessageCallback<Content>, options?: SubscribeOptions): Promise<Subscription> {
+  subscribeChannel<Content = unknown>(
+    channelId: string,
+    callback: MessageCallback<Content>,
+    options?: SubscribeOptions,
+  ): Promise<Subscription> {
     return this.client.subscribe<Content>(channelId, callback, options);
   }
 }
@@ -364,4 +391,3 @@ export function defineSystem(definition: SystemDefinition): BaseSystem {
     }
   })(definition);
 }
-

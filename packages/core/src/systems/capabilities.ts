@@ -32,7 +32,11 @@ export interface ExposeOptions<Input, Output> {
 }
 
 /** Answers a call. An `SSSNError` that is not retryable is thrown at the caller; after anything else the call is tried again. */
-export type CapabilityHandler<Input, Output> = (input: Input, context: JobContext, message: ChannelMessage<unknown>) => Output | Promise<Output>;
+export type CapabilityHandler<Input, Output> = (
+  input: Input,
+  context: JobContext,
+  message: ChannelMessage<unknown>,
+) => Output | Promise<Output>;
 
 const DEFAULT_CONCURRENCY = 10;
 
@@ -54,8 +58,10 @@ export class Capabilities {
   /** @throws SSSNError `duplicate_id`, `channel_not_connected`. */
   add(options: ExposeOptions<unknown, unknown>, handler: CapabilityHandler<unknown, unknown>): void {
     const { name, requests, replies, concurrency = DEFAULT_CONCURRENCY } = options;
-    if (typeof name !== "string" || name.length === 0 || name.length > 256) throw new SSSNError("invalid_argument", `A capability's name has 1 to 256 characters, but is ${describe(name)}.`);
-    if (this.#exposed.has(name)) throw new SSSNError("duplicate_id", `${this.#client.systemId} exposes ${describe(name)} already.`, { details: { id: name } });
+    if (typeof name !== "string" || name.length === 0 || name.length > 256)
+      throw new SSSNError("invalid_argument", `A capability's name has 1 to 256 characters, but is ${describe(name)}.`);
+    if (this.#exposed.has(name))
+      throw new SSSNError("duplicate_id", `${this.#client.systemId} exposes ${describe(name)} already.`, { details: { id: name } });
     validateInteger("concurrency", concurrency, 1, 1_000);
     this.#client.channel(requests);
     this.#client.channel(replies);
@@ -78,9 +84,13 @@ export class Capabilities {
     const { systemId } = this.#client;
     const exposed = [...this.#exposed.values()].map(({ options }) => options);
     for (const requests of new Set(exposed.map((options) => options.requests))) {
-      const concurrency = Math.max(...exposed.filter((options) => options.requests === requests).map((options) => options.concurrency ?? DEFAULT_CONCURRENCY));
+      const concurrency = Math.max(
+        ...exposed.filter((options) => options.requests === requests).map((options) => options.concurrency ?? DEFAULT_CONCURRENCY),
+      );
       const channels = { requests: this.#client.channel(requests), replies: (replyTo: string) => this.#replies(requests, replyTo) };
-      this.#workers.push(answer({ systemId, ...channels, clock, logger, concurrency }, (message, context) => this.#call(requests, message, context)));
+      this.#workers.push(
+        answer({ systemId, ...channels, clock, logger, concurrency }, (message, context) => this.#call(requests, message, context)),
+      );
     }
   }
 
@@ -99,7 +109,10 @@ export class Capabilities {
     const name = message.metadata["capability"];
     const exposed = typeof name === "string" ? this.#exposed.get(name) : undefined;
     if (exposed?.options.requests !== requests) {
-      throw new SSSNError("not_found", `${this.#client.systemId} exposes no ${describe(name)} on channel ${requests}. It exposes: ${[...this.#exposed.keys()].join(", ")}.`);
+      throw new SSSNError(
+        "not_found",
+        `${this.#client.systemId} exposes no ${describe(name)} on channel ${requests}. It exposes: ${[...this.#exposed.keys()].join(", ")}.`,
+      );
     }
     const { options, handler } = exposed;
     const input = options.input ? await validateContent(options.input, message.content, `Capability ${options.name}`) : message.content;

@@ -58,7 +58,9 @@ export class Deployment<System extends ManagedSystem> {
 
   publish(options: PublishOptions): Promise<RunningSystem<System>> {
     return this.#begin(async () => {
-      const published = systemsOf(this.#root).flatMap(({ channels }) => channels.filter(({ visibility }) => visibility === Visibility.PUBLIC));
+      const published = systemsOf(this.#root).flatMap(({ channels }) =>
+        channels.filter(({ visibility }) => visibility === Visibility.PUBLIC),
+      );
       this.#transport = options.transport;
       for (const channel of published) options.transport.attach(channel);
       await this.#startChannels();
@@ -66,7 +68,11 @@ export class Deployment<System extends ManagedSystem> {
       this.#startLoops(options);
       const directory = options.directory ?? this.#findDirectory();
       const descriptors = systemsOf(this.#root).map((system) => system.descriptor());
-      this.#registration = await directory?.publish(this.#root.id, published.map((channel) => channel.describe()), descriptors);
+      this.#registration = await directory?.publish(
+        this.#root.id,
+        published.map((channel) => channel.describe()),
+        descriptors,
+      );
       return addresses;
     });
   }
@@ -114,7 +120,9 @@ export class Deployment<System extends ManagedSystem> {
   }
 
   #findDirectory(): ChannelDirectory | undefined {
-    const found = systemsOf(this.#root).flatMap(({ channels }) => channels).find((channel) => channel.kind === "discovery");
+    const found = systemsOf(this.#root)
+      .flatMap(({ channels }) => channels)
+      .find((channel) => channel.kind === "discovery");
     return found && isDirectory(found) ? found : undefined;
   }
 
@@ -153,11 +161,18 @@ export class Deployment<System extends ManagedSystem> {
     await attempt(() => Promise.all(systems.map((system) => system.endAnswering({ timeoutMs: left() }))));
     for (const system of systems) await attempt(() => system.onShutdown({ timeoutMs: left() }));
     const channels: ChannelDrainReport[] = [];
-    for (const channel of [...systems].reverse().flatMap((system) => [...system.channels].reverse())) channels.push(await channel.drain({ timeoutMs: left() }));
-    for (const resource of [...systems].reverse().flatMap((system) => [...system.resources].reverse())) await attempt(() => resource[Symbol.asyncDispose]());
+    for (const channel of [...systems].reverse().flatMap((system) => [...system.channels].reverse()))
+      channels.push(await channel.drain({ timeoutMs: left() }));
+    for (const resource of [...systems].reverse().flatMap((system) => [...system.resources].reverse()))
+      await attempt(() => resource[Symbol.asyncDispose]());
     for (const system of systems) system.enter(SystemState.STOPPED);
     for (const error of errors) this.#logger.error({ system: this.#root.id, err: error }, "an error during shutdown");
-    return { clean: !late && errors.length === 0 && channels.every(({ clean }) => clean), durationMs: this.#clock.monotonic() - begun, channels, errors };
+    return {
+      clean: !late && errors.length === 0 && channels.every(({ clean }) => clean),
+      durationMs: this.#clock.monotonic() - begun,
+      channels,
+      errors,
+    };
   }
 
   /** Whether a task was done in time. */

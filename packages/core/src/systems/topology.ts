@@ -6,7 +6,12 @@ import type { ManagedSystem, SystemState } from "./managed-system.js";
 /** A whole tree of systems as data: what exists, who owns it, who is wired to what, and where it can be reached. */
 export interface Topology {
   readonly systems: readonly { readonly id: string; readonly name: string; readonly state: SystemState; readonly parent?: string }[];
-  readonly channels: readonly { readonly id: string; readonly kind: ChannelKind; readonly owner: string; readonly visibility: Visibility }[];
+  readonly channels: readonly {
+    readonly id: string;
+    readonly kind: ChannelKind;
+    readonly owner: string;
+    readonly visibility: Visibility;
+  }[];
   readonly wires: readonly { readonly system: string; readonly channel: string }[];
   readonly endpoints: readonly (ChannelEndpoint & { readonly channel: string })[];
 }
@@ -34,14 +39,23 @@ export function topologyOf(root: ManagedSystem): Topology {
 /** @throws SSSNError `duplicate_id` when two systems, or two channels, of a tree have the same id. */
 export function checkUnique(root: ManagedSystem): void {
   const systems = systemsOf(root);
-  assertDistinct("system", systems.map(({ id }) => id));
-  assertDistinct("channel", systems.flatMap(({ channels }) => channels.map(({ id }) => id)));
+  assertDistinct(
+    "system",
+    systems.map(({ id }) => id),
+  );
+  assertDistinct(
+    "channel",
+    systems.flatMap(({ channels }) => channels.map(({ id }) => id)),
+  );
 }
 
 function assertDistinct(what: string, ids: readonly string[]): void {
   const seen = new Set<string>();
   for (const id of ids) {
-    if (seen.has(id)) throw new SSSNError("duplicate_id", `There are two ${what}s with the id ${id} in this tree; give one of them another id.`, { details: { id } });
+    if (seen.has(id))
+      throw new SSSNError("duplicate_id", `There are two ${what}s with the id ${id} in this tree; give one of them another id.`, {
+        details: { id },
+      });
     seen.add(id);
   }
 }

@@ -54,9 +54,11 @@ function isData(name: string): boolean {
  */
 function readDirectory(folder: string, names: readonly string[], mark: Mark): DatabaseFiles | string | undefined {
   const pointer = join(folder, "leveldb", "CURRENT");
-  if (!names.includes("CURRENT")) return mark.group > 0 || names.some((name) => /\.(ldb|sst)$/.test(name)) ? `the file ${pointer} is missing` : undefined;
+  if (!names.includes("CURRENT"))
+    return mark.group > 0 || names.some((name) => /\.(ldb|sst)$/.test(name)) ? `the file ${pointer} is missing` : undefined;
   const target = readFileSync(pointer, "latin1");
-  if (!target.endsWith("\n") || !names.includes(target.slice(0, -1))) return `the file ${pointer} names ${JSON.stringify(target)}, which is not there`;
+  if (!target.endsWith("\n") || !names.includes(target.slice(0, -1)))
+    return `the file ${pointer} names ${JSON.stringify(target)}, which is not there`;
   const manifest = join(folder, "leveldb", target.slice(0, -1));
   const { records, damagedAt } = scanLog(readFileSync(manifest));
   const files = damagedAt === undefined ? filesOf(records) : undefined;
@@ -78,16 +80,27 @@ function logPaths(folder: string, names: readonly string[], { oldestLog }: Datab
 function tablePaths(folder: string, names: readonly string[], { tables }: DatabaseFiles): string[] {
   return [...tables]
     .sort((left, right) => right - left)
-    .map((number) => join(folder, "leveldb", names.find((name) => /\.(ldb|sst)$/.test(name) && numberOf(name) === number) ?? `${String(number).padStart(6, "0")}.ldb`));
+    .map((number) =>
+      join(
+        folder,
+        "leveldb",
+        names.find((name) => /\.(ldb|sst)$/.test(name) && numberOf(name) === number) ?? `${String(number).padStart(6, "0")}.ldb`,
+      ),
+    );
 }
 
 /** What was acknowledged stands in the logs without a gap, up to where the tables take over. */
 function logDamage(paths: readonly string[], mark: Mark): string[] {
   const { missing, last, breach, damaged } = readLogs(paths);
   if (missing !== undefined) return [`the file ${missing} is missing`];
-  if (breach) return [`${breach.damaged ?? breach.path}: commits ${breach.after === undefined ? "" : `${breach.after + 1} `}to ${breach.next - 1} are missing from it`];
+  if (breach)
+    return [
+      `${breach.damaged ?? breach.path}: commits ${breach.after === undefined ? "" : `${breach.after + 1} `}to ${breach.next - 1} are missing from it`,
+    ];
   // A damaged end is what a power cut leaves of a write that nobody was told of; one that was acknowledged is a loss.
-  return damaged !== undefined && last > 0 && last < mark.group ? [`${damaged}: commits ${last + 1} to ${mark.group} are missing from it`] : [];
+  return damaged !== undefined && last > 0 && last < mark.group
+    ? [`${damaged}: commits ${last + 1} to ${mark.group} are missing from it`]
+    : [];
 }
 
 function checkTables(paths: readonly string[], budgetBytes: number): { damage: string[]; unchecked: string[] } {

@@ -27,7 +27,7 @@ export function scanLog(log: Buffer): LogScan {
   const records: LogRecord[] = [];
   let damagedAt: number | undefined;
   let fragments: Buffer[] | undefined;
-  for (let at = 0; at + HEADER_BYTES <= log.length; ) {
+  for (let at = 0; at + HEADER_BYTES <= log.length;) {
     const blockEnd = at - (at % BLOCK_BYTES) + BLOCK_BYTES;
     if (blockEnd - at < HEADER_BYTES) {
       at = blockEnd;

@@ -37,7 +37,8 @@ export function readLogs(paths: readonly string[]): LogSequence {
       if (group === undefined) continue;
       if (damagedAt !== undefined && record.end > damagedAt) damaged ??= `${path} is damaged at byte ${damagedAt}`;
       // Before the first commit that can be read nothing tells how many there were, but if there is damage there was something.
-      if (last === undefined ? damaged !== undefined : group > last + 1) return { last: last ?? 0, damaged, breach: { ...sound, after: last, next: group, damaged } };
+      if (last === undefined ? damaged !== undefined : group > last + 1)
+        return { last: last ?? 0, damaged, breach: { ...sound, after: last, next: group, damaged } };
       last = Math.max(last ?? 0, group);
       sound = { path, soundBytes: record.end };
     }

@@ -26,7 +26,7 @@ export function filesOf(manifest: readonly LogRecord[]): DatabaseFiles | undefin
   let oldestLog = 0;
   const tables = new Set<number>();
   for (const { content } of manifest) {
-    for (let at = 0; at < content.length; ) {
+    for (let at = 0; at < content.length;) {
       const edit = readEdit(content, at);
       if (!edit) return undefined;
       const [first = 0, second = 0] = edit.numbers;
@@ -39,7 +39,10 @@ export function filesOf(manifest: readonly LogRecord[]): DatabaseFiles | undefin
   return { oldestLog, tables };
 }
 
-function readEdit(content: Buffer, at: number): { readonly tag: number; readonly numbers: readonly number[]; readonly end: number } | undefined {
+function readEdit(
+  content: Buffer,
+  at: number,
+): { readonly tag: number; readonly numbers: readonly number[]; readonly end: number } | undefined {
   const tag = readVarint(content, at);
   const fields = tag && FIELDS[tag.value];
   if (!fields) return undefined;

@@ -49,7 +49,7 @@ function blocksIn(table: Buffer, index: Block): Block[] | undefined {
   const restarts = content.readUInt32LE(content.length - 4);
   const end = content.length - 4 - restarts * 4;
   const blocks: Block[] = [];
-  for (let at = 0; at < end; ) {
+  for (let at = 0; at < end;) {
     const shared = readVarint(content, at);
     const own = shared && readVarint(content, shared.end);
     const length = own && readVarint(content, own.end);

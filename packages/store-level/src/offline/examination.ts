@@ -63,7 +63,8 @@ export async function examineChannel(database: Database, keys: ChannelKeys, chan
     puts.push([keys.removed + sortable(merged.start), String(merged.end)]);
   }
   if (header.last !== last) wrong(`its header says that it ends with ${header.last}, but it ends with ${last}`);
-  if (header.count !== count || header.bytes !== bytes) wrong(`its header counts ${header.count} messages and ${header.bytes} bytes, but there are ${count} and ${bytes}`);
+  if (header.count !== count || header.bytes !== bytes)
+    wrong(`its header counts ${header.count} messages and ${header.bytes} bytes, but there are ${count} and ${bytes}`);
   puts.push([keys.header, JSON.stringify({ last, count, bytes })]);
   await examineIds(database, keys, ids, { wrong, puts, deletes });
   if (addressed) await examineLanes(database, keys, lanes, { wrong, puts, deletes });
@@ -88,7 +89,12 @@ function missingWithin(last: number, kept: IntervalSet, removed: IntervalSet): I
   return missing;
 }
 
-async function examineIds(database: Database, keys: ChannelKeys, expected: ReadonlyMap<string, number>, { wrong, puts, deletes }: Notes): Promise<void> {
+async function examineIds(
+  database: Database,
+  keys: ChannelKeys,
+  expected: ReadonlyMap<string, number>,
+  { wrong, puts, deletes }: Notes,
+): Promise<void> {
   const remembered = new Set<string>();
   for await (const key of database.keys(rangeOf(keys.forgetting))) remembered.add(key.slice(key.indexOf("!") + 1));
   const found = new Set<string>();
@@ -106,7 +112,12 @@ async function examineIds(database: Database, keys: ChannelKeys, expected: Reado
   if (unknown[0]) wrong(`the index does not know the ids of ${unknown.length} messages, such as ${unknown[0][0]}`);
 }
 
-async function examineLanes(database: Database, keys: ChannelKeys, expected: ReadonlySet<string>, { wrong, puts, deletes }: Notes): Promise<void> {
+async function examineLanes(
+  database: Database,
+  keys: ChannelKeys,
+  expected: ReadonlySet<string>,
+  { wrong, puts, deletes }: Notes,
+): Promise<void> {
   const found = new Set<string>();
   for await (const key of database.keys(rangeOf(keys.lanes))) {
     found.add(key);

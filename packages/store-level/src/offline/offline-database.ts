@@ -13,7 +13,8 @@ export async function inspectClosed(folder: string): Promise<ReturnType<typeof i
   const refusal = await new OwnerFile(folder).refusalOfLiving(false);
   if (refusal) throw refusal;
   const found = inspectFiles(folder, Infinity);
-  if (!found.mark && found.damage.length === 0) throw new SSSNError("invalid_argument", `There is no store in ${folder}. Name the folder that was given to LevelMessageStore.`);
+  if (!found.mark && found.damage.length === 0)
+    throw new SSSNError("invalid_argument", `There is no store in ${folder}. Name the folder that was given to LevelMessageStore.`);
   return found;
 }
 
@@ -33,6 +34,13 @@ export async function copyDatabase(from: string, to: string): Promise<void> {
     if (name === "LOCK" || !entry.isFile()) continue;
     const [source, target] = [join(from, name), join(to, name)];
     // Tables never change; everything else does when a database is opened.
-    if (!/\.(ldb|sst)$/.test(name) || !(await link(source, target).then(() => true, () => false))) await copyFile(source, target);
+    if (
+      !/\.(ldb|sst)$/.test(name) ||
+      !(await link(source, target).then(
+        () => true,
+        () => false,
+      ))
+    )
+      await copyFile(source, target);
   }
 }

@@ -72,11 +72,17 @@ export class HostConnection {
   async #attempt(call: Call, timeoutMs: number): Promise<unknown> {
     const ending = new AbortController();
     const abort = (): void => ending.abort(call.signal?.reason);
-    const cancel = this.clock.schedule(() => ending.abort(new SSSNError("timeout", `${this.#base} did not answer within ${timeoutMs} ms.`)), timeoutMs);
+    const cancel = this.clock.schedule(
+      () => ending.abort(new SSSNError("timeout", `${this.#base} did not answer within ${timeoutMs} ms.`)),
+      timeoutMs,
+    );
     call.signal?.addEventListener("abort", abort, { once: true });
     try {
       // Raced, because fetch may have forgotten its signal by the time at which the body comes.
-      return await Promise.race([this.open({ ...call, signal: ending.signal }).then((response) => response.json() as Promise<unknown>), abortionOf(ending.signal)]);
+      return await Promise.race([
+        this.open({ ...call, signal: ending.signal }).then((response) => response.json() as Promise<unknown>),
+        abortionOf(ending.signal),
+      ]);
     } finally {
       cancel();
       call.signal?.removeEventListener("abort", abort);
@@ -87,7 +93,11 @@ export class HostConnection {
   async open(call: Call): Promise<Response> {
     const response = await this.#fetch(`${this.#base}${call.path}`, {
       method: call.method ?? "GET",
-      headers: { authorization: `Bearer ${await this.tokens.current()}`, ...(call.body === undefined ? {} : { "content-type": "application/json" }), ...call.headers },
+      headers: {
+        authorization: `Bearer ${await this.tokens.current()}`,
+        ...(call.body === undefined ? {} : { "content-type": "application/json" }),
+        ...call.headers,
+      },
       body: call.body === undefined ? null : JSON.stringify(call.body),
       redirect: "error",
       signal: call.signal ?? null,

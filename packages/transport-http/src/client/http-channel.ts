@@ -139,7 +139,14 @@ export class HttpChannel<Content = unknown> implements ChannelPort<Content>, Cha
     if (ending?.aborted) return [];
     const { signal, release } = linkSignals(ending, this.#call.signal);
     try {
-      const { claims } = await this.#connection.json<{ claims: Claim<Content>[] }>({ method: "POST", path: "/claims", body, signal, timeoutMs: this.#call.timeoutMs, waitMs: options.waitMs ?? 0 });
+      const { claims } = await this.#connection.json<{ claims: Claim<Content>[] }>({
+        method: "POST",
+        path: "/claims",
+        body,
+        signal,
+        timeoutMs: this.#call.timeoutMs,
+        waitMs: options.waitMs ?? 0,
+      });
       return deepFreeze(claims);
     } catch (error) {
       if (ending?.aborted) return [];
@@ -188,12 +195,20 @@ export class HttpChannel<Content = unknown> implements ChannelPort<Content>, Cha
     return { closed, close, [Symbol.asyncDispose]: close };
   }
 
-  async #deliver(messages: AsyncIterable<ChannelMessage<Content>>, readerId: string, callback: MessageCallback<Content>, options: SubscribeOptions): Promise<void> {
+  async #deliver(
+    messages: AsyncIterable<ChannelMessage<Content>>,
+    readerId: string,
+    callback: MessageCallback<Content>,
+    options: SubscribeOptions,
+  ): Promise<void> {
     for await (const message of messages) {
       try {
         await callback(message);
       } catch (thrown) {
-        this.#logger.error({ channel: this.id, sequence: message.sequence, err: toError(thrown) }, `a subscriber of channel ${this.id} failed; it gets the next message all the same`);
+        this.#logger.error(
+          { channel: this.id, sequence: message.sequence, err: toError(thrown) },
+          `a subscriber of channel ${this.id} failed; it gets the next message all the same`,
+        );
       }
       if (options.cursor !== undefined) await this.commit(readerId, message.sequence, { cursor: options.cursor });
     }
@@ -257,7 +272,12 @@ export class HttpChannel<Content = unknown> implements ChannelPort<Content>, Cha
 /** As it is sent: with an id, and with nothing that JSON would drop or change without a word. */
 function entryOf(entry: WriteEntry<unknown>): WriteEntry<unknown> {
   const { metadata } = entry;
-  return { id: randomToken(), ...entry, content: freezeJson(entry.content), ...(metadata === undefined ? {} : { metadata: freezeJson(metadata, "metadata") as Metadata }) };
+  return {
+    id: randomToken(),
+    ...entry,
+    content: freezeJson(entry.content),
+    ...(metadata === undefined ? {} : { metadata: freezeJson(metadata, "metadata") as Metadata }),
+  };
 }
 
 function channelUrl(text: string, id: string | undefined): { id: string; url: string } {
@@ -265,9 +285,14 @@ function channelUrl(text: string, id: string | undefined): { id: string; url: st
   try {
     url = new URL(text);
   } catch (cause) {
-    throw new SSSNError("invalid_argument", `${JSON.stringify(text)} is not a URL. A channel's URL looks like http://host:port/channels/<id>.`, { cause });
+    throw new SSSNError(
+      "invalid_argument",
+      `${JSON.stringify(text)} is not a URL. A channel's URL looks like http://host:port/channels/<id>.`,
+      { cause },
+    );
   }
-  if (url.protocol !== "http:" && url.protocol !== "https:") throw new SSSNError("invalid_argument", `A channel is reached over http or https, not ${url.protocol}`);
+  if (url.protocol !== "http:" && url.protocol !== "https:")
+    throw new SSSNError("invalid_argument", `A channel is reached over http or https, not ${url.protocol}`);
   url.search = "";
   url.hash = "";
   const base = url.href.replace(/\/+$/, "");

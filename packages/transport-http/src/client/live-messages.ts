@@ -53,7 +53,12 @@ export async function* liveMessages<Content>(options: LiveOptions): AsyncGenerat
 }
 
 /** The events of one connection; ends when the host ends it or the signal aborts, throws when it breaks or falls silent. */
-async function* connect(connection: HostConnection, position: number | undefined, query: string, signal: AbortSignal): AsyncGenerator<ServerEvent, void, undefined> {
+async function* connect(
+  connection: HostConnection,
+  position: number | undefined,
+  query: string,
+  signal: AbortSignal,
+): AsyncGenerator<ServerEvent, void, undefined> {
   const resume = position === undefined ? {} : { "last-event-id": String(position) };
   const opening = new AbortController();
   const silence = new Silence(connection.clock, () => opening.abort(silence.error));
@@ -62,7 +67,11 @@ async function* connect(connection: HostConnection, position: number | undefined
   const abort = (): void => end();
   signal.addEventListener("abort", abort, { once: true });
   try {
-    const response = await connection.open({ path: `/stream${query}`, headers: { accept: "text/event-stream", ...resume }, signal: opening.signal });
+    const response = await connection.open({
+      path: `/stream${query}`,
+      headers: { accept: "text/event-stream", ...resume },
+      signal: opening.signal,
+    });
     if (!response.body) throw new SSSNError("transport_failed", "The host answered a stream without a body.");
     const reader = response.body.getReader();
     end = () => void reader.cancel().catch(() => undefined);
@@ -77,7 +86,10 @@ async function* connect(connection: HostConnection, position: number | undefined
   }
 }
 
-async function* eventsFrom(reader: ReadableStreamDefaultReader<Uint8Array>, heard: () => void): AsyncGenerator<ServerEvent, void, undefined> {
+async function* eventsFrom(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  heard: () => void,
+): AsyncGenerator<ServerEvent, void, undefined> {
   const parser = new EventParser();
   const decoder = new TextDecoder();
   for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {

@@ -5,7 +5,14 @@ const MOST_ENTRIES = 500;
 const MOST_CHARACTERS = 1_000_000;
 
 /** What is wrong with one message, and not with the request that it shares with others. */
-const ONE_MESSAGES_FAULT: ReadonlySet<ErrorCode> = new Set(["invalid_argument", "invalid_identifier", "invalid_content", "content_rejected", "content_too_large", "message_conflict"]);
+const ONE_MESSAGES_FAULT: ReadonlySet<ErrorCode> = new Set([
+  "invalid_argument",
+  "invalid_identifier",
+  "invalid_content",
+  "content_rejected",
+  "content_too_large",
+  "message_conflict",
+]);
 
 interface Waiting {
   readonly entry: WriteEntry<unknown>;

@@ -6,9 +6,18 @@ import { COMPONENTS, list, object, reference, type ObjectSchema, type Schema } f
 export type OpenApiDocument = Readonly<Record<string, unknown>>;
 
 const json = (schema: Schema): unknown => ({ "application/json": { schema } });
-const problem = { description: "A problem document (RFC 9457).", content: { "application/problem+json": { schema: reference("Problem") } } };
+const problem = {
+  description: "A problem document (RFC 9457).",
+  content: { "application/problem+json": { schema: reference("Problem") } },
+};
 const idParameter = { name: "id", in: "path", required: true, description: "The channel's id.", schema: { type: "string" } };
-const lastEventId = { name: "Last-Event-ID", in: "header", required: false, description: "The last sequence that was received; an EventSource sends it when it comes back.", schema: { type: "string" } };
+const lastEventId = {
+  name: "Last-Event-ID",
+  in: "header",
+  required: false,
+  description: "The last sequence that was received; an EventSource sends it when it comes back.",
+  schema: { type: "string" },
+};
 
 /** Describes the routes that a host answers, from the very table that it answers them with. */
 export function openApiDocument(): OpenApiDocument {
@@ -18,11 +27,19 @@ export function openApiDocument(): OpenApiDocument {
         operationId: "list",
         summary: "the channels that this token may see",
         security: [{ bearer: [] }],
-        responses: { 200: { description: "The channels.", content: json(object({ channels: list(reference("ChannelInfo")) }, ["channels"])) }, default: problem },
+        responses: {
+          200: { description: "The channels.", content: json(object({ channels: list(reference("ChannelInfo")) }, ["channels"])) },
+          default: problem,
+        },
       },
     },
     "/healthz": { get: health("health", "whether the process answers", ["ok"]) },
-    "/readyz": { get: health("readiness", "whether it can be given work: false while it starts, drains, or can't reach its store", ["ready", "not ready"]) },
+    "/readyz": {
+      get: health("readiness", "whether it can be given work: false while it starts, drains, or can't reach its store", [
+        "ready",
+        "not ready",
+      ]),
+    },
   };
   for (const name of routeNames) {
     const route = routeOf(name);
@@ -30,11 +47,18 @@ export function openApiDocument(): OpenApiDocument {
   }
   return {
     openapi: "3.1.0",
-    info: { title: "SSSN host", version: "1", description: "Channels over HTTP. A GET never changes state; a write is idempotent by its id; what was read counts as consumed once it is committed." },
+    info: {
+      title: "SSSN host",
+      version: "1",
+      description:
+        "Channels over HTTP. A GET never changes state; a write is idempotent by its id; what was read counts as consumed once it is committed.",
+    },
     paths,
     components: {
       schemas: COMPONENTS,
-      securitySchemes: { bearer: { type: "http", scheme: "bearer", description: "What the channel's security takes: a JSON Web Token, say." } },
+      securitySchemes: {
+        bearer: { type: "http", scheme: "bearer", description: "What the channel's security takes: a JSON Web Token, say." },
+      },
     },
     "x-errors": ERRORS,
   };
@@ -56,14 +80,25 @@ function operation(name: RouteName, { summary, operation: asked, query, body, st
     parameters,
     ...(body ? { requestBody: { required: (body.required?.length ?? 0) > 0, content: json(body) } } : {}),
     responses: {
-      [status]: answer ? { description: "Done.", content: json(answer) } : { description: "Events: first `position`, then one for each message, whose id is its sequence.", content: { "text/event-stream": { schema: { type: "string" } } } },
+      [status]: answer
+        ? { description: "Done.", content: json(answer) }
+        : {
+            description: "Events: first `position`, then one for each message, whose id is its sequence.",
+            content: { "text/event-stream": { schema: { type: "string" } } },
+          },
       default: problem,
     },
   };
 }
 
 function parametersOf(query: ObjectSchema | undefined): unknown[] {
-  return Object.entries(query?.properties ?? {}).map(([name, schema]) => ({ name, in: "query", required: false, ...(schema.description === undefined ? {} : { description: schema.description }), schema }));
+  return Object.entries(query?.properties ?? {}).map(([name, schema]) => ({
+    name,
+    in: "query",
+    required: false,
+    ...(schema.description === undefined ? {} : { description: schema.description }),
+    schema,
+  }));
 }
 
 /** The routes as rows of a table, for the documentation. */
@@ -74,9 +109,16 @@ export function routeTable(): string {
     const asks = query ? `?${Object.keys(query.properties).join("&")}` : "";
     return `| \`${method} /:id${path}${asks}\`${taken} | ${summary} | ${OPERATION_ROLES[asked]} |`;
   });
-  return ["| route (below `/channels`) | does | role |", "| --- | --- | --- |", "| `GET /` | lists what this token may see | read |", ...rows].join("\n");
+  return [
+    "| route (below `/channels`) | does | role |",
+    "| --- | --- | --- |",
+    "| `GET /` | lists what this token may see | read |",
+    ...rows,
+  ].join("\n");
 }
 
 function membersOf({ properties, required = [] }: ObjectSchema): string {
-  return Object.keys(properties).map((name) => (required.includes(name) ? name : `${name}?`)).join(", ");
+  return Object.keys(properties)
+    .map((name) => (required.includes(name) ? name : `${name}?`))
+    .join(", ");
 }

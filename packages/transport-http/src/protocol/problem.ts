@@ -22,7 +22,18 @@ export function toProblem(error: SSSNError): Problem {
 
 /** The error that a problem document stands for; anything unreadable becomes `transport_failed`. */
 export function fromProblem(status: number, body: unknown): SSSNError {
-  const { code, detail, details } = (typeof body === "object" && body !== null ? body : {}) as { code?: unknown; detail?: unknown; details?: unknown };
+  const { code, detail, details } = (typeof body === "object" && body !== null ? body : {}) as {
+    code?: unknown;
+    detail?: unknown;
+    details?: unknown;
+  };
   const error = errorOfParts({ code, message: detail, details });
-  return error ?? new SSSNError("transport_failed", `The server answered with status ${status} and nothing that explains it. Is this the address of an SSSN host?`, { details: { status } });
+  return (
+    error ??
+    new SSSNError(
+      "transport_failed",
+      `The server answered with status ${status} and nothing that explains it. Is this the address of an SSSN host?`,
+      { details: { status } },
+    )
+  );
 }

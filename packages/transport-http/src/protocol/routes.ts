@@ -17,7 +17,8 @@ export interface Route {
   readonly answer?: Schema;
 }
 
-const settling = (more: Readonly<Record<string, Schema>> = {}): ObjectSchema => object({ receipts: schema.receipts, group: schema.groupName, ...more }, ["receipts"]);
+const settling = (more: Readonly<Record<string, Schema>> = {}): ObjectSchema =>
+  object({ receipts: schema.receipts, group: schema.groupName, ...more }, ["receipts"]);
 const settled = object({ results: list(reference("SettleResult")) }, ["results"]);
 const moved = object({ position: position("Where the cursor stands now.") }, ["position"]);
 const removed = object({ removed: integer(0, Number.MAX_SAFE_INTEGER) }, ["removed"]);
@@ -37,7 +38,15 @@ const seekTarget: Schema = {
  */
 export const ROUTES = {
   info: { method: "GET", path: "", operation: "info", summary: "what the channel is", status: 200, answer: reference("ChannelInfo") },
-  write: { method: "POST", path: "/messages", operation: "write", summary: "writes one message", body: schema.writeEntry, status: 201, answer: reference("Receipt") },
+  write: {
+    method: "POST",
+    path: "/messages",
+    operation: "write",
+    summary: "writes one message",
+    body: schema.writeEntry,
+    status: 201,
+    answer: reference("Receipt"),
+  },
   writeBatch: {
     method: "POST",
     path: "/messages/batch",
@@ -52,7 +61,11 @@ export const ROUTES = {
     path: "/messages",
     operation: "read",
     summary: "reads, and changes nothing",
-    query: object({ after: position("Read behind this sequence. Default: behind the cursor."), limit: schema.pageLimit, cursor: schema.cursorName }),
+    query: object({
+      after: position("Read behind this sequence. Default: behind the cursor."),
+      limit: schema.pageLimit,
+      cursor: schema.cursorName,
+    }),
     status: 200,
     answer: reference("Page"),
   },
@@ -65,7 +78,10 @@ export const ROUTES = {
       limit: schema.pageLimit,
       cursor: schema.cursorName,
       after: position("Read behind this sequence; moves no cursor."),
-      commit: { description: "The position that was received, to commit before reading on; or on-delivery.", oneOf: [position("A sequence."), { type: "string", const: "on-delivery" }] },
+      commit: {
+        description: "The position that was received, to commit before reading on; or on-delivery.",
+        oneOf: [position("A sequence."), { type: "string", const: "on-delivery" }],
+      },
     }),
     status: 200,
     answer: reference("Page"),
@@ -77,7 +93,10 @@ export const ROUTES = {
     summary: "first and last sequence, and the cursor",
     query: object({ cursor: schema.cursorName }),
     status: 200,
-    answer: object({ first: position("The first kept sequence."), last: position("The last one."), cursor: position("Where the cursor stands.") }, ["first", "last"]),
+    answer: object(
+      { first: position("The first kept sequence."), last: position("The last one."), cursor: position("Where the cursor stands.") },
+      ["first", "last"],
+    ),
   },
   commit: {
     method: "POST",
@@ -88,7 +107,15 @@ export const ROUTES = {
     status: 200,
     answer: moved,
   },
-  seek: { method: "POST", path: "/cursor/seek", operation: "seek", summary: "moves the own cursor anywhere", body: object({ target: seekTarget, cursor: schema.cursorName }, ["target"]), status: 200, answer: moved },
+  seek: {
+    method: "POST",
+    path: "/cursor/seek",
+    operation: "seek",
+    summary: "moves the own cursor anywhere",
+    body: object({ target: seekTarget, cursor: schema.cursorName }, ["target"]),
+    status: 200,
+    answer: moved,
+  },
   claim: {
     method: "POST",
     path: "/claims",
@@ -98,18 +125,46 @@ export const ROUTES = {
     status: 200,
     answer: object({ claims: list(reference("Claim")) }, ["claims"]),
   },
-  acknowledge: { method: "POST", path: "/claims/acknowledge", operation: "acknowledge", summary: "settles own claims: done", body: settling(), status: 200, answer: settled },
+  acknowledge: {
+    method: "POST",
+    path: "/claims/acknowledge",
+    operation: "acknowledge",
+    summary: "settles own claims: done",
+    body: settling(),
+    status: 200,
+    answer: settled,
+  },
   nack: {
     method: "POST",
     path: "/claims/nack",
     operation: "nack",
     summary: "gives own claims back, now or after a delay",
-    body: settling({ delayMs: schema.delayMs, reason: schema.reason, uncounted: { type: "boolean", description: "Nobody worked on it: the delivery does not count." } }),
+    body: settling({
+      delayMs: schema.delayMs,
+      reason: schema.reason,
+      uncounted: { type: "boolean", description: "Nobody worked on it: the delivery does not count." },
+    }),
     status: 200,
     answer: settled,
   },
-  deadLetter: { method: "POST", path: "/claims/dead-letter", operation: "dead-letter", summary: "puts own claims among the dead letters", body: settling({ reason: schema.reason }), status: 200, answer: settled },
-  extend: { method: "POST", path: "/claims/extend", operation: "extend", summary: "keeps own claims alive", body: settling({ leaseMs: schema.leaseMs }), status: 200, answer: settled },
+  deadLetter: {
+    method: "POST",
+    path: "/claims/dead-letter",
+    operation: "dead-letter",
+    summary: "puts own claims among the dead letters",
+    body: settling({ reason: schema.reason }),
+    status: 200,
+    answer: settled,
+  },
+  extend: {
+    method: "POST",
+    path: "/claims/extend",
+    operation: "extend",
+    summary: "keeps own claims alive",
+    body: settling({ leaseMs: schema.leaseMs }),
+    status: 200,
+    answer: settled,
+  },
   ticket: {
     method: "POST",
     path: "/stream/ticket",
@@ -117,7 +172,10 @@ export const ROUTES = {
     summary: "a ticket that opens one stream within 30 s, for an EventSource",
     body: object({}),
     status: 201,
-    answer: object({ ticket: { type: "string" }, expiresAt: { type: "integer", description: "In ms since the Unix epoch." } }, ["ticket", "expiresAt"]),
+    answer: object({ ticket: { type: "string" }, expiresAt: { type: "integer", description: "In ms since the Unix epoch." } }, [
+      "ticket",
+      "expiresAt",
+    ]),
   },
   stream: {
     method: "GET",
@@ -141,7 +199,14 @@ export const ROUTES = {
     status: 200,
     answer: reference("Page"),
   },
-  stats: { method: "GET", path: "/stats", operation: "stats", summary: "counts, groups and cursors", status: 200, answer: reference("Stats") },
+  stats: {
+    method: "GET",
+    path: "/stats",
+    operation: "stats",
+    summary: "counts, groups and cursors",
+    status: 200,
+    answer: reference("Stats"),
+  },
   deadLetters: {
     method: "GET",
     path: "/dead-letters",
@@ -151,17 +216,38 @@ export const ROUTES = {
     status: 200,
     answer: object({ messages: list(reference("DeadMessage")) }, ["messages"]),
   },
-  clear: { method: "POST", path: "/clear", operation: "clear", summary: "removes all messages", body: object({}), status: 200, answer: removed },
+  clear: {
+    method: "POST",
+    path: "/clear",
+    operation: "clear",
+    summary: "removes all messages",
+    body: object({}),
+    status: 200,
+    answer: removed,
+  },
   evict: {
     method: "POST",
     path: "/evict",
     operation: "evict",
     summary: "applies a retention policy now; left out: the channel's",
-    body: object({ maxAgeMs: schema.count("In ms."), maxCount: schema.count("Messages."), maxBytes: schema.count("Bytes."), keepUnsettled: { type: "boolean" } }),
+    body: object({
+      maxAgeMs: schema.count("In ms."),
+      maxCount: schema.count("Messages."),
+      maxBytes: schema.count("Bytes."),
+      keepUnsettled: { type: "boolean" },
+    }),
     status: 200,
     answer: removed,
   },
-  remove: { method: "POST", path: "/remove", operation: "remove", summary: "removes messages by id", body: object({ ids: list(schema.messageId, 10_000) }, ["ids"]), status: 200, answer: removed },
+  remove: {
+    method: "POST",
+    path: "/remove",
+    operation: "remove",
+    summary: "removes messages by id",
+    body: object({ ids: list(schema.messageId, 10_000) }, ["ids"]),
+    status: 200,
+    answer: removed,
+  },
   requeue: {
     method: "POST",
     path: "/requeue",

@@ -1,4 +1,14 @@
-import { IDENTIFIER, MAX_CLAIMS, MAX_DELAY_MS, MAX_IDENTIFIER_LENGTH, MAX_LEASE_MS, MAX_READ_LIMIT, MAX_WAIT_MS, MIN_LEASE_MS, type ErrorCode } from "@sssn/core";
+import {
+  IDENTIFIER,
+  MAX_CLAIMS,
+  MAX_DELAY_MS,
+  MAX_IDENTIFIER_LENGTH,
+  MAX_LEASE_MS,
+  MAX_READ_LIMIT,
+  MAX_WAIT_MS,
+  MIN_LEASE_MS,
+  type ErrorCode,
+} from "@sssn/core";
 
 /** JSON Schema 2020-12, as far as this protocol needs it. `x-error` is the code with which a request that fails it is refused. */
 export interface Schema {
@@ -40,7 +50,14 @@ export function integer(minimum: number, maximum: number, description?: string):
 }
 
 function identifier(description: string): Schema {
-  return { type: "string", minLength: 1, maxLength: MAX_IDENTIFIER_LENGTH, pattern: IDENTIFIER.source, description, "x-error": "invalid_identifier" };
+  return {
+    type: "string",
+    minLength: 1,
+    maxLength: MAX_IDENTIFIER_LENGTH,
+    pattern: IDENTIFIER.source,
+    description,
+    "x-error": "invalid_identifier",
+  };
 }
 
 export function reference(name: keyof typeof COMPONENTS): Schema {
@@ -58,8 +75,16 @@ export const leaseMs: Schema = integer(MIN_LEASE_MS, MAX_LEASE_MS, "How long the
 export const waitMs: Schema = integer(0, MAX_WAIT_MS, "How long to wait for a message when there is none, in ms. Default 0.");
 export const delayMs: Schema = integer(0, MAX_DELAY_MS, "After how many ms the message can be claimed. Default 0.");
 export const claimLimit: Schema = integer(1, MAX_CLAIMS, "Most messages to claim. Default 1.");
-export const receipts: Schema = { type: "array", items: { type: "string", maxLength: 256 }, maxItems: MAX_CLAIMS, description: "The receipts that came with the claims." };
-export const reason: Schema = { type: "string", description: "Why, for whoever looks at the dead letters. At most 1 000 characters are kept." };
+export const receipts: Schema = {
+  type: "array",
+  items: { type: "string", maxLength: 256 },
+  maxItems: MAX_CLAIMS,
+  description: "The receipts that came with the claims.",
+};
+export const reason: Schema = {
+  type: "string",
+  description: "Why, for whoever looks at the dead letters. At most 1 000 characters are kept.",
+};
 export const count = (description: string): Schema => integer(0, MAX, description);
 
 const anyContent: Schema = { description: "Any JSON value.", "x-error": "invalid_content" };
@@ -98,7 +123,10 @@ export const COMPONENTS = {
     },
     ["id", "sequence", "timestamp", "senderId", "content", "metadata"],
   ),
-  Receipt: object({ id: messageId, sequence: integer(1, MAX), duplicate: { type: "boolean", description: "Whether the message was there already." } }, ["id", "sequence", "duplicate"]),
+  Receipt: object(
+    { id: messageId, sequence: integer(1, MAX), duplicate: { type: "boolean", description: "Whether the message was there already." } },
+    ["id", "sequence", "duplicate"],
+  ),
   Page: object(
     {
       messages: list({ $ref: "#/components/schemas/Message" }),
@@ -119,7 +147,10 @@ export const COMPONENTS = {
   SettleResult: object(
     {
       receipt: { type: "string" },
-      status: { type: "string", enum: ["acknowledged", "already_acknowledged", "released", "dead_lettered", "extended", "lost", "unknown"] },
+      status: {
+        type: "string",
+        enum: ["acknowledged", "already_acknowledged", "released", "dead_lettered", "extended", "lost", "unknown"],
+      },
       expiresAt: { type: "integer" },
     },
     ["receipt", "status"],
@@ -136,7 +167,10 @@ export const COMPONENTS = {
     },
     ["id", "name", "description", "kind", "visibility", "endpoints"],
   ),
-  DeadMessage: object({ message: { $ref: "#/components/schemas/Message" }, deliveries: integer(0, MAX), reason: { type: "string" } }, ["message", "deliveries"]),
+  DeadMessage: object({ message: { $ref: "#/components/schemas/Message" }, deliveries: integer(0, MAX), reason: { type: "string" } }, [
+    "message",
+    "deliveries",
+  ]),
   Stats: object(
     {
       count: count("Messages that are kept."),
@@ -145,13 +179,27 @@ export const COMPONENTS = {
       last: count("The last sequence given out."),
       groups: list(
         object(
-          { group: { type: "string" }, ready: count("Can be claimed."), claimed: count("Under a lease."), delayed: count("Wait for their time."), dead: count("Dead letters."), oldestUnfinishedMs: { type: "number" } },
+          {
+            group: { type: "string" },
+            ready: count("Can be claimed."),
+            claimed: count("Under a lease."),
+            delayed: count("Wait for their time."),
+            dead: count("Dead letters."),
+            oldestUnfinishedMs: { type: "number" },
+          },
           ["group", "ready", "claimed", "delayed", "dead"],
         ),
       ),
       cursors: list(
         object(
-          { owner: { type: "string" }, name: { type: "string" }, sequence: count("Where it stands."), lag: count("Messages behind it."), lagMs: { type: "number" }, distanceToRetention: { type: "integer" } },
+          {
+            owner: { type: "string" },
+            name: { type: "string" },
+            sequence: count("Where it stands."),
+            lag: count("Messages behind it."),
+            lagMs: { type: "number" },
+            distanceToRetention: { type: "integer" },
+          },
           ["owner", "name", "sequence", "lag", "lagMs", "distanceToRetention"],
         ),
       ),

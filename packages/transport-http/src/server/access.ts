@@ -14,7 +14,10 @@ export class PublishedChannels {
   readonly #channels = new Map<string, PublishedChannel>();
 
   add(channel: PublishedChannel): void {
-    if (this.#channels.has(channel.id)) throw new SSSNError("duplicate_id", `A channel ${channel.id} is attached to this transport already.`, { details: { id: channel.id } });
+    if (this.#channels.has(channel.id))
+      throw new SSSNError("duplicate_id", `A channel ${channel.id} is attached to this transport already.`, {
+        details: { id: channel.id },
+      });
     this.#channels.set(channel.id, channel);
   }
 
@@ -34,7 +37,8 @@ export class PublishedChannels {
    */
   async open(channelId: string, credential: string, operation: ChannelOperation): Promise<Access> {
     const channel = this.#channels.get(channelId);
-    if (channel) return { channel, credential, operation, principal: await channel.security.authorizeRequest(credential, channelId, operation) };
+    if (channel)
+      return { channel, credential, operation, principal: await channel.security.authorizeRequest(credential, channelId, operation) };
     await this.authenticate(credential);
     throw new SSSNError("channel_not_found", "There is no such channel here.");
   }
@@ -73,6 +77,7 @@ export function bearerOf(request: IncomingMessage): string {
 /** Node keeps only the first Authorization header; the raw list shows them all. */
 function authorizationHeaders(raw: readonly string[]): number {
   let count = 0;
-  for (let index = 0; index < raw.length; index += 2) if (raw[index]?.length === 13 && raw[index]?.toLowerCase() === "authorization") count++;
+  for (let index = 0; index < raw.length; index += 2)
+    if (raw[index]?.length === 13 && raw[index]?.toLowerCase() === "authorization") count++;
   return count;
 }

@@ -32,7 +32,15 @@ export function makeApplication(options: ApplicationOptions): Express {
     next();
   });
   if (options.corsOrigins.length > 0) {
-    app.use(cors({ origin: [...options.corsOrigins], methods: ["GET", "POST"], allowedHeaders: ["Authorization", "Content-Type", "Last-Event-ID", "X-Request-Id"], exposedHeaders: ["Retry-After", "X-Request-Id"], maxAge: 600 }));
+    app.use(
+      cors({
+        origin: [...options.corsOrigins],
+        methods: ["GET", "POST"],
+        allowedHeaders: ["Authorization", "Content-Type", "Last-Event-ID", "X-Request-Id"],
+        exposedHeaders: ["Retry-After", "X-Request-Id"],
+        maxAge: 600,
+      }),
+    );
   }
   const at = (path: string, answer: (exchange: Exchange) => void | Promise<void>): void => {
     app.get(path, async (_request, response) => {
@@ -50,7 +58,9 @@ export function makeApplication(options: ApplicationOptions): Express {
   // Anybody may ask for these two, so they are made once, when somebody does.
   let [json, page]: (string | undefined)[] = [];
   at("/openapi.json", (exchange) => exchange.send(200, "application/json; charset=utf-8", (json ??= JSON.stringify(description))));
-  at("/docs", (exchange) => exchange.send(200, "text/html; charset=utf-8", (page ??= descriptionPage(description)), ["Content-Security-Policy", PAGE_POLICY]));
+  at("/docs", (exchange) =>
+    exchange.send(200, "text/html; charset=utf-8", (page ??= descriptionPage(description)), ["Content-Security-Policy", PAGE_POLICY]),
+  );
   return app;
 }
 
@@ -65,11 +75,14 @@ export function mountChannels(app: Express, ownLayers: number, requests: Channel
   const isPlain = options.corsOrigins.length === 0 && app.router.stack.length === ownLayers;
   app.use((request: Request, response: Response): Promise<void> => {
     const { originalUrl } = request;
-    if (!ChannelRequests.owns(originalUrl)) throw new SSSNError("not_found", "There is nothing at this path. The channels are below /channels.");
+    if (!ChannelRequests.owns(originalUrl))
+      throw new SSSNError("not_found", "There is nothing at this path. The channels are below /channels.");
     return requests.handle(Exchange.of(response), originalUrl);
   });
   // Express knows an error handler by its four parameters.
-  app.use((thrown: unknown, _request: Request, response: Response, _next: NextFunction): void => sendProblem(Exchange.of(response), thrown, options.logger));
+  app.use((thrown: unknown, _request: Request, response: Response, _next: NextFunction): void =>
+    sendProblem(Exchange.of(response), thrown, options.logger),
+  );
   if (!isPlain) return app;
   return (request, response) => {
     const { url = "" } = request;

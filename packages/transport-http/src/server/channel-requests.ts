@@ -13,9 +13,19 @@ export interface ChannelRequestsOptions {
 }
 
 /** `POST /messages` to what answers it. */
-const ROUTE_NAMES: ReadonlyMap<string, RouteName> = new Map(routeNames.map((name) => [`${routeOf(name).method} ${routeOf(name).path}`, name]));
+const ROUTE_NAMES: ReadonlyMap<string, RouteName> = new Map(
+  routeNames.map((name) => [`${routeOf(name).method} ${routeOf(name).path}`, name]),
+);
 /** Which methods a path takes. */
-const METHODS: ReadonlyMap<string, string> = new Map(routeNames.map((name) => [routeOf(name).path, routeNames.filter((other) => routeOf(other).path === routeOf(name).path).map((other) => routeOf(other).method).join(", ")]));
+const METHODS: ReadonlyMap<string, string> = new Map(
+  routeNames.map((name) => [
+    routeOf(name).path,
+    routeNames
+      .filter((other) => routeOf(other).path === routeOf(name).path)
+      .map((other) => routeOf(other).method)
+      .join(", "),
+  ]),
+);
 
 const CHANNEL_PATH = /^\/channels\/([^/]+)(\/.*)?$/;
 

@@ -2,7 +2,8 @@ import type { OpenApiDocument } from "../protocol/openapi.js";
 import { ROUTES, routeNames, type Route } from "../protocol/routes.js";
 import { OPERATION_ROLES } from "@sssn/core";
 
-const STYLE = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1d2430}h2{margin-top:2.5rem;font-size:1.1rem}code,pre{background:#f2f4f7;border-radius:4px;padding:.1em .3em}pre{padding:.8em;overflow:auto}small{color:#5b6472}";
+const STYLE =
+  "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1d2430}h2{margin-top:2.5rem;font-size:1.1rem}code,pre{background:#f2f4f7;border-radius:4px;padding:.1em .3em}pre{padding:.8em;overflow:auto}small{color:#5b6472}";
 
 /** The OpenAPI document for people: one page without a script, which needs no network. */
 export function descriptionPage(document: OpenApiDocument): string {
@@ -12,7 +13,8 @@ export function descriptionPage(document: OpenApiDocument): string {
 }
 
 function section(name: string, { method, path, summary, operation, query, body, answer }: Route): string {
-  const shown = (title: string, schema: unknown): string => (schema === undefined ? "" : `<p>${title}</p><pre>${escape(JSON.stringify(schema, undefined, 2))}</pre>`);
+  const shown = (title: string, schema: unknown): string =>
+    schema === undefined ? "" : `<p>${title}</p><pre>${escape(JSON.stringify(schema, undefined, 2))}</pre>`;
   return `<h2 id="${name}"><code>${method} /channels/{id}${path}</code></h2><p>${escape(summary)} <small>role ${OPERATION_ROLES[operation]}</small></p>${shown("Query", query?.properties)}${shown("Body", body)}${shown("Answer", answer)}`;
 }
 

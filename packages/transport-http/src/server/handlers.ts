@@ -57,7 +57,9 @@ export const HANDLERS: Readonly<Record<RouteName, Handler>> = {
     const { content, ...options } = inputOf<WriteEntry<unknown>>(call);
     return call.channel.write(call.principal.systemId, content, options);
   },
-  writeBatch: async (call) => ({ receipts: await call.channel.writeBatch(call.principal.systemId, inputOf<{ messages: readonly WriteEntry<unknown>[] }>(call).messages) }),
+  writeBatch: async (call) => ({
+    receipts: await call.channel.writeBatch(call.principal.systemId, inputOf<{ messages: readonly WriteEntry<unknown>[] }>(call).messages),
+  }),
   look: (call) => call.channel.read(call.principal.systemId, inputOf<ReadOptions>(call)),
   read: (call) => call.channel.read(call.principal.systemId, inputOf<ReadOptions>(call)),
   positions: (call) => call.channel.positions(call.principal.systemId, inputOf<CursorOptions>(call)),
@@ -88,7 +90,12 @@ export const HANDLERS: Readonly<Record<RouteName, Handler>> = {
   },
   async ticket({ channel, credential, context }) {
     const { kind } = channel.describe();
-    if (!supports(kind, "stream")) throw new SSSNError("unsupported_operation", `Channel ${channel.id} is a ${kind} channel, which has no stream to give a ticket for.`, { details: { kind } });
+    if (!supports(kind, "stream"))
+      throw new SSSNError(
+        "unsupported_operation",
+        `Channel ${channel.id} is a ${kind} channel, which has no stream to give a ticket for.`,
+        { details: { kind } },
+      );
     return context.tickets.issue(channel.id, credential);
   },
   stream,
@@ -98,10 +105,16 @@ export const HANDLERS: Readonly<Record<RouteName, Handler>> = {
   clear: async ({ channel, principal }) => ({ removed: await channel.clear(principal.systemId) }),
   async evict(call) {
     const policy = inputOf<RetentionPolicy>(call);
-    return { removed: await (Object.keys(policy).length === 0 ? call.channel.evict(call.principal.systemId) : call.channel.evict(call.principal.systemId, policy)) };
+    return {
+      removed: await (Object.keys(policy).length === 0
+        ? call.channel.evict(call.principal.systemId)
+        : call.channel.evict(call.principal.systemId, policy)),
+    };
   },
   remove: async (call) => ({ removed: await call.channel.remove(call.principal.systemId, inputOf<{ ids: readonly string[] }>(call).ids) }),
-  requeue: async (call) => ({ requeued: await call.channel.requeue(call.principal.systemId, inputOf<SettleOptions & { ids?: readonly string[] }>(call)) }),
+  requeue: async (call) => ({
+    requeued: await call.channel.requeue(call.principal.systemId, inputOf<SettleOptions & { ids?: readonly string[] }>(call)),
+  }),
 };
 
 async function claim(call: Call): Promise<unknown> {
@@ -114,7 +127,11 @@ async function claim(call: Call): Promise<unknown> {
     if (!gone.signal.aborted && !hold.signal.aborted) return { claims };
     // Nobody is there to work on them, or nobody who may: give them back at once instead of after their lease.
     if (claims.length > 0) {
-      await channel.nack(principal.systemId, claims.map(({ receipt }) => receipt), { ...(options.group === undefined ? {} : { group: options.group }), delayMs: 0, uncounted: true });
+      await channel.nack(
+        principal.systemId,
+        claims.map(({ receipt }) => receipt),
+        { ...(options.group === undefined ? {} : { group: options.group }), delayMs: 0, uncounted: true },
+      );
     }
     hold.signal.throwIfAborted();
     return undefined;
@@ -131,7 +148,13 @@ async function stream(call: Call): Promise<undefined> {
   const [hold, gone] = [context.held.hold(call), whenGone(exchange.response)];
   const { signal, release } = linkSignals(gone.signal, hold.signal, context.stopping);
   try {
-    await sendEvents({ exchange, pages: channel.pages(principal.systemId, { from: { after }, signal }), position: after, clock: context.clock, signal });
+    await sendEvents({
+      exchange,
+      pages: channel.pages(principal.systemId, { from: { after }, signal }),
+      position: after,
+      clock: context.clock,
+      signal,
+    });
   } finally {
     release();
     hold.release();
@@ -145,9 +168,12 @@ async function startOf(call: Call): Promise<number> {
   const { channel, principal, exchange } = call;
   const { from, after, cursor: name } = inputOf<{ from?: "now" | "start"; after?: number; cursor?: string }>(call);
   const { first, last, cursor } = await channel.positions(principal.systemId, name === undefined ? {} : { cursor: name });
-  const start = lastEventId(exchange.request) ?? after ?? (name === undefined ? undefined : cursor) ?? (from === "start" ? first - 1 : last);
+  const start =
+    lastEventId(exchange.request) ?? after ?? (name === undefined ? undefined : cursor) ?? (from === "start" ? first - 1 : last);
   if (start <= last) return start;
-  throw new SSSNError("position_ahead", `Position ${start} is ahead of channel ${channel.id}, whose last message is ${last}.`, { details: { position: start, last } });
+  throw new SSSNError("position_ahead", `Position ${start} is ahead of channel ${channel.id}, whose last message is ${last}.`, {
+    details: { position: start, last },
+  });
 }
 
 /** What an EventSource sends when it comes back. */

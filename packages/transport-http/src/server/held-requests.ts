@@ -41,7 +41,10 @@ export class HeldRequests {
     const held: Held = { access, abort: new AbortController() };
     this.#held.add(held);
     const { expiresAt } = access.principal;
-    const cancel = expiresAt === undefined ? undefined : this.#clock.schedule(() => void this.#recheck(held), Math.max(0, expiresAt - this.#clock.now()), { background: true });
+    const cancel =
+      expiresAt === undefined
+        ? undefined
+        : this.#clock.schedule(() => void this.#recheck(held), Math.max(0, expiresAt - this.#clock.now()), { background: true });
     return {
       signal: held.abort.signal,
       release: () => {

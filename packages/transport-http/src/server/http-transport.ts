@@ -107,14 +107,23 @@ export class HttpTransport implements ChannelTransport {
     this.#applicationOptions = this.#makeApplicationOptions(options);
     this.app = makeApplication(this.#applicationOptions);
     this.#ownLayers = this.app.router.stack.length;
-    const limits = { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES };
+    const limits = {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+    };
     this.#server = options.tls ? createTlsServer({ ...options.tls, ...limits }) : createServer(limits);
     this.#server.maxConnections = validateInteger("maxConnections", options.maxConnections ?? 10_000, 1, 1_000_000);
   }
 
   #makeApplicationOptions({ corsOrigins = [], trustProxy = false, readiness = {} }: HttpTransportOptions): ApplicationOptions {
     const log = new RequestLog(this.#logger, this.#clock);
-    const ready = new Readiness(this.#clock, { channels: () => this.#channels.all, isUp: () => this.#url !== undefined && !this.#stopping.signal.aborted, checks: readiness });
+    const ready = new Readiness(this.#clock, {
+      channels: () => this.#channels.all,
+      isUp: () => this.#url !== undefined && !this.#stopping.signal.aborted,
+      checks: readiness,
+    });
     return {
       logger: this.#logger,
       corsOrigins,
@@ -173,7 +182,13 @@ export class HttpTransport implements ChannelTransport {
       const refuse = (thrown: Error & { code?: string }): void => {
         const taken = thrown.code === "EADDRINUSE";
         const why = taken ? "another program listens there" : thrown.message;
-        reject(new SSSNError(taken ? "address_in_use" : "transport_failed", `Can't listen on ${this.#host}:${this.#port}: ${why}. Choose another port, or 0 for any free one.`, { cause: thrown }));
+        reject(
+          new SSSNError(
+            taken ? "address_in_use" : "transport_failed",
+            `Can't listen on ${this.#host}:${this.#port}: ${why}. Choose another port, or 0 for any free one.`,
+            { cause: thrown },
+          ),
+        );
       };
       this.#server.once("error", refuse);
       this.#server.listen(this.#port, this.#host, () => {

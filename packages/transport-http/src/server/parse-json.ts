@@ -24,7 +24,11 @@ const QUOTE_OR_NUMBER = /"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 function refuseInexact(text: string): void {
   for (const token of numbersIn(text)) {
     if (/[.eE]/.test(token) || Number.isSafeInteger(Number(token))) continue;
-    throw new SSSNError("invalid_content", `The number ${token.length > 40 ? `${token.slice(0, 40)}…` : token} can't be kept exactly. Send it as text.`, { details: { path: "body" } });
+    throw new SSSNError(
+      "invalid_content",
+      `The number ${token.length > 40 ? `${token.slice(0, 40)}…` : token} can't be kept exactly. Send it as text.`,
+      { details: { path: "body" } },
+    );
   }
 }
 

@@ -15,7 +15,8 @@ export function sendProblem(exchange: Exchange, thrown: unknown, logger: Logger)
 
 function headersOf(error: SSSNError): string[] {
   const headers: string[] = [];
-  if (error.status === 401) headers.push("WWW-Authenticate", `Bearer realm="sssn"${error.code === "token_missing" ? "" : `, error="invalid_token"`}`);
+  if (error.status === 401)
+    headers.push("WWW-Authenticate", `Bearer realm="sssn"${error.code === "token_missing" ? "" : `, error="invalid_token"`}`);
   if (error.status === 403) headers.push("WWW-Authenticate", `Bearer realm="sssn", error="insufficient_scope"`);
   if (error.status === 405 && typeof error.details["allow"] === "string") headers.push("Allow", error.details["allow"]);
   if (error.retryable) {

@@ -27,7 +27,10 @@ export class Readiness {
   async failing(): Promise<readonly string[]> {
     const { channels, isUp, checks } = this.#parts;
     if (!isUp()) return ["server"];
-    const all: [string, ReadinessCheck][] = [["channels", async () => (await Promise.all(channels().map((channel) => channel.isReady()))).every(Boolean)], ...Object.entries(checks)];
+    const all: [string, ReadinessCheck][] = [
+      ["channels", async () => (await Promise.all(channels().map((channel) => channel.isReady()))).every(Boolean)],
+      ...Object.entries(checks),
+    ];
     const results = await Promise.all(all.map(async ([name, check]) => ((await this.#holds(check)) ? [] : [name])));
     return results.flat();
   }

@@ -14,10 +14,12 @@ const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;\s*charset\s*=\s*"?ut
  */
 export async function readJsonBody(request: IncomingMessage, maxBytes: number): Promise<unknown> {
   const { "content-length": length, "content-type": type, "content-encoding": encoding } = request.headers;
-  if (encoding !== undefined && encoding !== "identity") throw new SSSNError("unsupported_media_type", "The body must be JSON in UTF-8, not compressed.");
+  if (encoding !== undefined && encoding !== "identity")
+    throw new SSSNError("unsupported_media_type", "The body must be JSON in UTF-8, not compressed.");
   if (Number(length) > maxBytes) throw tooLarge(maxBytes);
   if (length === "0" || (length === undefined && request.headers["transfer-encoding"] === undefined)) return {};
-  if (type === undefined || !JSON_TYPE.test(type)) throw new SSSNError("unsupported_media_type", "The body must be JSON in UTF-8: send the header content-type: application/json.");
+  if (type === undefined || !JSON_TYPE.test(type))
+    throw new SSSNError("unsupported_media_type", "The body must be JSON in UTF-8: send the header content-type: application/json.");
   const bytes = await readBytes(request, maxBytes);
   if (bytes.length === 0) return {};
   if (!isUtf8(bytes)) throw new SSSNError("invalid_content", "The body is not valid UTF-8.", { details: { path: "body" } });
@@ -50,5 +52,7 @@ function broken(): SSSNError {
 }
 
 function tooLarge(maxBytes: number): SSSNError {
-  return new SSSNError("content_too_large", `The body is larger than ${describe(maxBytes)} bytes. Send less at a time.`, { details: { maxBytes } });
+  return new SSSNError("content_too_large", `The body is larger than ${describe(maxBytes)} bytes. Send less at a time.`, {
+    details: { maxBytes },
+  });
 }

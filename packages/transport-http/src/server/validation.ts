@@ -28,7 +28,8 @@ export function checkQuery(schema: ObjectSchema | undefined, text: string): Chec
   for (const [name, value] of new URLSearchParams(text)) {
     const known = Object.hasOwn(properties, name) ? properties[name] : undefined;
     if (!known) throw unknownMember("The query", name, properties);
-    if (Object.hasOwn(values, name)) throw new SSSNError("invalid_argument", `${name} stands in the query more than once.`, { details: { argument: name } });
+    if (Object.hasOwn(values, name))
+      throw new SSSNError("invalid_argument", `${name} stands in the query more than once.`, { details: { argument: name } });
     values[name] = known.type === "integer" ? wholeNumber(name, value) : value;
   }
   return check("query", schema ?? NOTHING, values);
@@ -36,7 +37,8 @@ export function checkQuery(schema: ObjectSchema | undefined, text: string): Chec
 
 /** A whole number as it stands in a URL or a header. @throws SSSNError `invalid_argument`. */
 export function wholeNumber(name: string, text: string): number {
-  if (!/^-?\d{1,16}$/.test(text)) throw new SSSNError("invalid_argument", `${name} must be a whole number, but is ${describe(text)}.`, { details: { argument: name } });
+  if (!/^-?\d{1,16}$/.test(text))
+    throw new SSSNError("invalid_argument", `${name} must be a whole number, but is ${describe(text)}.`, { details: { argument: name } });
   return Number(text);
 }
 
@@ -52,11 +54,14 @@ function refusal(what: string, errors: readonly ErrorObject[]): SSSNError {
   const error = errors.findLast(({ keyword }) => keyword === "oneOf") ?? errors[0];
   const path = `${what}${pathOf(error?.instancePath ?? "")}`;
   const schema = (error?.parentSchema ?? {}) as Schema;
-  if (error?.keyword === "additionalProperties") return unknownMember(path, String(error.params["additionalProperty"]), schema.properties ?? {});
+  if (error?.keyword === "additionalProperties")
+    return unknownMember(path, String(error.params["additionalProperty"]), schema.properties ?? {});
   if (error?.keyword === "required") {
     const missing = String(error.params["missingProperty"]);
     const code = schema.properties?.[missing]?.["x-error"] ?? "invalid_argument";
-    return new SSSNError(code, `${path} has no ${missing}: send { ${JSON.stringify(missing)}: … }.`, { details: { path: `${path}.${missing}` } });
+    return new SSSNError(code, `${path} has no ${missing}: send { ${JSON.stringify(missing)}: … }.`, {
+      details: { path: `${path}.${missing}` },
+    });
   }
   const code: ErrorCode = schema["x-error"] ?? (path === what ? "invalid_content" : "invalid_argument");
   return new SSSNError(code, `${path} ${expectation(error, schema)}, but is ${describe(error?.data)}.`, { details: { path } });
@@ -65,13 +70,18 @@ function refusal(what: string, errors: readonly ErrorObject[]): SSSNError {
 function expectation(error: ErrorObject | undefined, { minimum, maximum, description, maxItems, oneOf }: Schema): string {
   if (oneOf && description !== undefined) return `must be: ${description.replace(/\.$/, "")}`;
   if (minimum !== undefined && maximum !== undefined) return `must be a whole number from ${minimum} to ${maximum}`;
-  if (error?.keyword === "pattern") return "must be an identifier: letters, digits and . _ ~ : @ + = -, starting with a letter, a digit or _";
+  if (error?.keyword === "pattern")
+    return "must be an identifier: letters, digits and . _ ~ : @ + = -, starting with a letter, a digit or _";
   if (error?.keyword === "maxItems") return `must have at most ${maxItems ?? 0} items`;
   return error?.message ?? "is not what it should be";
 }
 
 function unknownMember(what: string, name: string, properties: Readonly<Record<string, Schema>>): SSSNError {
-  return new SSSNError("invalid_argument", `${what} has an unknown member ${describe(name)}. Known: ${Object.keys(properties).join(", ") || "none"}.`, { details: { path: what } });
+  return new SSSNError(
+    "invalid_argument",
+    `${what} has an unknown member ${describe(name)}. Known: ${Object.keys(properties).join(", ") || "none"}.`,
+    { details: { path: what } },
+  );
 }
 
 /** `/messages/3/id` as `.messages[3].id`. */

@@ -1,5 +1,16 @@
 import { createServer, connect } from "node:net";
-import { BaseSystem, BroadcastChannel, MailboxChannel, MemoryMessageStore, PassthroughChannel, Visibility, WorkQueueChannel, silentLogger, type ChannelOptions, type Role } from "@sssn/core";
+import {
+  BaseSystem,
+  BroadcastChannel,
+  MailboxChannel,
+  MemoryMessageStore,
+  PassthroughChannel,
+  Visibility,
+  WorkQueueChannel,
+  silentLogger,
+  type ChannelOptions,
+  type Role,
+} from "@sssn/core";
 import { JWTChannelSecurity } from "@sssn/security-jwt";
 import { onTestFinished } from "vitest";
 import { HttpTransport, type HttpTransportOptions } from "../../src/index.js";
@@ -49,11 +60,19 @@ export async function publish(options: HttpTransportOptions = {}): Promise<Publi
     transport,
     token,
     async fetch(path, bearer, init = {}) {
-      const response = await fetch(`${url}${path}`, { ...init, headers: { ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }), ...(init.body ? { "content-type": "application/json" } : {}), ...init.headers } });
+      const response = await fetch(`${url}${path}`, {
+        ...init,
+        headers: {
+          ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+          ...(init.body ? { "content-type": "application/json" } : {}),
+          ...init.headers,
+        },
+      });
       const text = await response.text();
       return { status: response.status, headers: response.headers, body: text === "" ? undefined : (JSON.parse(text) as unknown) };
     },
-    remote: async (id, role = "admin", systemId = "caller") => new HttpChannel({ url, id, token: await token(role, "*", systemId), logger }),
+    remote: async (id, role = "admin", systemId = "caller") =>
+      new HttpChannel({ url, id, token: await token(role, "*", systemId), logger }),
   };
 }
 
@@ -75,7 +94,9 @@ export function rawRequest(url: string, text: string | Buffer, until?: () => Pro
     socket.on("data", (chunk: Buffer) => (answer += chunk.toString("latin1")));
     socket.on("close", () => resolve(answer));
     // A server that refuses to read on may reset the connection; what it said before counts.
-    socket.on("error", (error: NodeJS.ErrnoException) => (error.code === "ECONNRESET" || error.code === "EPIPE" ? resolve(answer) : reject(error)));
+    socket.on("error", (error: NodeJS.ErrnoException) =>
+      error.code === "ECONNRESET" || error.code === "EPIPE" ? resolve(answer) : reject(error),
+    );
   });
 }
 
@@ -100,11 +121,13 @@ export async function cuttingProxy(target: string, bytesUntilCut: () => number):
       upstream.destroy();
     });
     for (const socket of [client, upstream]) {
-      socket.on("error", () => undefined).on("close", () => {
-        client.destroy();
-        upstream.destroy();
-        sockets.delete(socket);
-      });
+      socket
+        .on("error", () => undefined)
+        .on("close", () => {
+          client.destroy();
+          upstream.destroy();
+          sockets.delete(socket);
+        });
     }
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
