@@ -1,11 +1,10 @@
 // Packs the packages, installs them with npm into empty folders outside the repository, and uses them there: what a user would
 // miss (a file, an export, a dependency) is missing here too.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pnpm } from "./steps.mjs";
-import { workspacePackages } from "./workspace.mjs";
+import { packAll } from "./pack.mjs";
 
 const CASES = [
   {
@@ -50,20 +49,7 @@ const CASES = [
 
 const place = mkdtempSync(join(tmpdir(), "sssn-packed-"));
 try {
-  const tarballs = new Map();
-  for (const { folder, group, manifest } of workspacePackages()) {
-    if (group !== "packages") continue;
-    const [program, ...args] = [...pnpm, "pack", "--pack-destination", place];
-    execFileSync(program, args, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
-    const prefix = manifest.name.replace("@", "").replace("/", "-");
-    tarballs.set(
-      manifest.name,
-      join(
-        place,
-        readdirSync(place).find((name) => name.startsWith(`${prefix}-${manifest.version}`)),
-      ),
-    );
-  }
+  const tarballs = packAll(place);
   for (const { title, packages, absent, program } of CASES) {
     const folder = mkdtempSync(join(place, "user-"));
     writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));

@@ -14,6 +14,7 @@ step("Checking that the page of errors is up to date", ["node", "scripts/errors-
 step("Checking that the page of authorizations is up to date", ["node", "scripts/authorization-page.mjs", "--check"]);
 step("Checking for unused files, exports and dependencies", [...pnpm, "run", "check:unused"]);
 step("Checking the packages as they would be published", ["node", "scripts/check-packages.mjs"]);
+step("Compiling strangers' programs against the packed packages", ["node", "scripts/check-consumers.mjs"]);
 step("Installing the packed packages elsewhere and using them", ["node", "scripts/check-packed-install.mjs"]);
 // Short forms; the long ones, with how often they ran, stand in docs/reliability.md. What can't be tried on a machine is said aloud.
 const loud = { quiet: false };

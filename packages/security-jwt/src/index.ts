@@ -1,2 +1,3 @@
 export { JWTChannelSecurity, type JWTSecurityOptions } from "./jwt-channel-security.js";
 export { ALGORITHMS, type Algorithm, type JWKSSource, type JWTKey } from "./keys.js";
+export { type ImportedKey, type PublishedKeySet } from "./key-types.js";

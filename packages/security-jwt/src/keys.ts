@@ -9,6 +9,7 @@ import {
   type KeyObject,
 } from "jose";
 import { SSSNError, describe } from "@sssn/core";
+import type { ImportedKey, PublishedKeySet } from "./key-types.js";
 
 /** Algorithms that a key may be used with. There is no "none", and a token never chooses. */
 export const ALGORITHMS = [
@@ -40,16 +41,16 @@ export interface JWTKey {
   /** For HS256/384/512: the shared secret, at least 32/48/64 bytes; a text counts as UTF-8. */
   readonly secret?: string | Uint8Array;
   /** For the others: the public key, as PEM (SPKI) or already imported. */
-  readonly publicKey?: string | CryptoKey | KeyObject;
+  readonly publicKey?: string | ImportedKey;
   /** For the others, where tokens are issued: the private key, as PEM (PKCS #8) or already imported. */
-  readonly privateKey?: string | CryptoKey | KeyObject;
+  readonly privateKey?: string | ImportedKey;
 }
 
 /** Keys that are published elsewhere. */
 export interface JWKSSource {
   readonly algorithms: readonly Algorithm[];
   /** Where the key set is fetched from (cached, with a cooldown against forged key ids), or the key set itself. */
-  readonly jwks: URL | JSONWebKeySet;
+  readonly jwks: URL | PublishedKeySet;
 }
 
 type UsableKey = CryptoKey | KeyObject | Uint8Array;
@@ -92,7 +93,10 @@ export function makeRemoteKeyRing({ algorithms, jwks }: JWKSSource): KeyRing {
       throw new SSSNError("invalid_argument", `${algorithm} takes a shared secret, which is never published in a key set.`);
   }
   const verification =
-    jwks instanceof URL ? createRemoteJWKSet(jwks, { cooldownDuration: 30_000, cacheMaxAge: 600_000 }) : createLocalJWKSet(jwks);
+    // jose copies the set, and checks each of its keys before it is used.
+    jwks instanceof URL
+      ? createRemoteJWKSet(jwks, { cooldownDuration: 30_000, cacheMaxAge: 600_000 })
+      : createLocalJWKSet(jwks as JSONWebKeySet);
   return { algorithms, verification, signing: () => Promise.resolve(undefined) };
 }
 

@@ -1,3 +1,4 @@
+import "../disposable.js";
 import type { Cancel } from "../clock.js";
 import type { ChannelMessage, MessageDraft, WriteReceipt } from "../message.js";
 

@@ -2,6 +2,7 @@ import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer, type ServerOptions as TlsServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Express } from "express";
+import type { HttpApplication } from "./http-application.js";
 import {
   EventSource,
   SSSNError,
@@ -77,7 +78,8 @@ const DEFAULT_STOP_MS = 10_000;
 export class HttpTransport implements ChannelTransport {
   readonly name = "http";
   /** The express application, to add middleware or routes of your own before `start()`: they run before the channels'. */
-  readonly app: Express;
+  readonly app: HttpApplication;
+  readonly #express: Express;
   /** Each request, once it is answered. */
   readonly events = new EventSource<{ request: RequestRecord }>();
   readonly #options: HttpTransportOptions;
@@ -105,8 +107,9 @@ export class HttpTransport implements ChannelTransport {
     this.#maxBodyBytes = validateInteger("maxBodyBytes", options.maxBodyBytes ?? MAX_BODY_BYTES, 1, 256 * 1024 * 1024);
     this.#held = new HeldRequests(this.#clock);
     this.#applicationOptions = this.#makeApplicationOptions(options);
-    this.app = makeApplication(this.#applicationOptions);
-    this.#ownLayers = this.app.router.stack.length;
+    this.#express = makeApplication(this.#applicationOptions);
+    this.app = this.#express;
+    this.#ownLayers = this.#express.router.stack.length;
     const limits = {
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -167,7 +170,7 @@ export class HttpTransport implements ChannelTransport {
   async start(): Promise<readonly string[]> {
     const context = { clock: this.#clock, held: this.#held, tickets: new Tickets(this.#clock), stopping: this.#stopping.signal };
     const requests = new ChannelRequests({ channels: this.#channels, context, maxBodyBytes: this.#maxBodyBytes });
-    this.#server.on("request", mountChannels(this.app, this.#ownLayers, requests, this.#applicationOptions));
+    this.#server.on("request", mountChannels(this.#express, this.#ownLayers, requests, this.#applicationOptions));
     await this.#listen();
     this.#held.start();
     const { port } = this.#server.address() as AddressInfo;
