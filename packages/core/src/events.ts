@@ -1,4 +1,6 @@
 import type { Cancel } from "./clock.js";
+import { toError } from "./errors.js";
+import { consoleLogger } from "./logger.js";
 
 /** A typed set of listeners. A listener that throws never reaches the one who emits, nor another listener. */
 export class EventSource<Events extends Record<string, unknown>> {
@@ -17,10 +19,8 @@ export class EventSource<Events extends Record<string, unknown>> {
       try {
         (listener as (event: Events[Name]) => void)(event);
       } catch (thrown) {
-        // Rethrown outside the emitter's stack, where the platform reports it like any uncaught error of the listener's.
-        queueMicrotask(() => {
-          throw thrown;
-        });
+        // A listener's own fault, which is nobody else's: not even the process ends with it.
+        consoleLogger.error({ event: String(name), err: toError(thrown) }, "a listener of events threw an exception");
       }
     }
   }

@@ -35,3 +35,9 @@ export function validateInteger(what: string, value: unknown, minimum: number, m
     details: { argument: what, minimum, maximum },
   });
 }
+
+/** @throws SSSNError `invalid_argument`, naming the value. */
+export function validateBoolean(what: string, value: unknown): boolean {
+  if (typeof value === "boolean") return value;
+  throw new SSSNError("invalid_argument", `${what} must be true or false, but is ${describe(value)}.`, { details: { argument: what } });
+}

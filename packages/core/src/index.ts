@@ -9,12 +9,17 @@ export {
   type ErrorCode,
   type ErrorDetails,
 } from "./errors.js";
+export { ANNOTATIONS, statementOf } from "./annotations.js";
 export { MAX_JSON_DEPTH, deepFreeze, freezeJson, freezeJsonWithin, jsonEquals } from "./json.js";
 export { type JsonValue } from "./json-value.js";
 export { IDENTIFIER, MAX_IDENTIFIER_LENGTH, validateIdentifier, validateInteger } from "./identifiers.js";
 export { NO_METADATA, Visibility, type ChannelMessage, type MessageDraft, type Metadata, type WriteReceipt } from "./message.js";
-export { consoleLogger, silentLogger, type LogFields, type Logger } from "./logger.js";
+export { consoleLogger, guardLogger, silentLogger, type LogFields, type Logger } from "./logger.js";
 export { SteadyClock, sleep, systemClock, type Cancel, type Clock } from "./clock.js";
+export { refuseUnknownOptions } from "./options.js";
+export { InsideCall } from "./inside-call.js";
+export { TOO_LATE, within } from "./within.js";
+export { ForeignAddress, type ForeignEndpoint } from "./foreign-address.js";
 export { EventSource } from "./events.js";
 export { linkSignals, type LinkedSignal } from "./link-signals.js";
 export { Ticker } from "./ticker.js";
@@ -22,16 +27,8 @@ export { Ticker } from "./ticker.js";
 export type * from "./ports/message-store.js";
 export type * from "./ports/channel-port.js";
 export type * from "./ports/channel-transport.js";
-export {
-  OPERATION_ROLES,
-  ROLES,
-  roleCovers,
-  type ChannelOperation,
-  type ChannelSecurity,
-  type Principal,
-  type Role,
-  type TokenRequest,
-} from "./ports/channel-security.js";
+export { OPERATION_ROLES, ROLES, roleAllows, roleCovers, type ChannelOperation, type Role } from "./ports/roles.js";
+export type { ChannelSecurity, Principal, TokenRequest } from "./ports/channel-security.js";
 
 export { MemoryMessageStore } from "./memory-store/memory-message-store.js";
 export { OpenSecurity } from "./security/open-security.js";
@@ -43,16 +40,18 @@ export { ChannelLifecycle, type ChannelDrainReport, type ChannelErrorPhase, type
 export { type ChannelOptions } from "./channels/channel-options.js";
 export { type ContinuedError } from "./channels/errors-seen.js";
 export { type StandardSchema } from "./channels/standard-schema.js";
+export { Delivery, type DeliveryHost } from "./channels/delivery.js";
+export { LatestOnly } from "./channels/latest-only.js";
+export { LocalSubscription, type SubscriptionParts } from "./channels/subscription.js";
 export { PassthroughChannel } from "./channels/passthrough-channel.js";
 export { BroadcastChannel } from "./channels/broadcast-channel.js";
 export { MailboxChannel } from "./channels/mailbox-channel.js";
 export { WorkQueueChannel, type WorkQueueOptions } from "./channels/work-queue-channel.js";
-export { MAX_CLAIMS, MAX_LEASE_MS, MAX_WAIT_MS, MIN_LEASE_MS } from "./channels/claiming.js";
-export { MAX_BATCH, MAX_DELAY_MS } from "./channels/drafts.js";
+export { MAX_CLAIMS, MAX_DELAY_MS, MAX_LEASE_MS, MAX_WAIT_MS, MIN_LEASE_MS } from "./channels/claim-bounds.js";
+export { MAX_BATCH } from "./channels/drafts.js";
 export { MAX_READ_LIMIT } from "./channels/reading.js";
 export { UNSUPPORTED_OPERATIONS, supports } from "./channels/unsupported-operations.js";
 export { PeriodicChannel, type PeriodicOptions } from "./channels/periodic-channel.js";
-export { type BackoffOptions } from "./channels/backoff.js";
 export { type JobContext, type JobHandler } from "./channels/job.js";
 export { Worker, type JobEvent, type WorkOptions, type WorkerReport } from "./channels/worker.js";
 
@@ -66,7 +65,8 @@ export {
   type RequesterOptions,
 } from "./client/requester.js";
 
-export { BaseSystem, defineSystem, type StepContext, type SystemDefinition, type SystemOptions } from "./systems/base-system.js";
+export { BaseSystem, type StepContext, type SystemOptions } from "./systems/base-system.js";
+export { defineSystem, type SystemDefinition } from "./systems/define-system.js";
 export { type CapabilityHandler, type ExposeOptions } from "./systems/capabilities.js";
 export { SystemState, type ManagedSystem, type RunOptions, type ShutdownReport } from "./systems/managed-system.js";
 export { type PublishOptions, type RunningSystem } from "./systems/deployment.js";

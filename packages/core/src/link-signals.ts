@@ -27,13 +27,40 @@ export function linkSignals(...sources: readonly (AbortSignal | undefined)[]): L
   if (only && given.length === 1) return { signal: only, release: () => {} };
   const linked = new AbortController();
   const release = (): void => {
-    for (const source of given) source.removeEventListener("abort", abort);
+    for (const source of given) leave(source, abort);
   };
   const abort = (): void => {
     release();
     linked.abort(given.find(({ aborted }) => aborted)?.reason);
   };
-  for (const source of given) source.addEventListener("abort", abort, { once: true });
+  for (const source of given) listen(source, abort);
   if (given.some(({ aborted }) => aborted)) abort();
   return { signal: linked.signal, release };
+}
+
+interface Source {
+  readonly listeners: Set<() => void>;
+  readonly tell: () => void;
+}
+
+const sources = new WeakMap<AbortSignal, Source>();
+
+/** However many listen, the signal itself has one listener: Node warns of a leak from the eleventh on. */
+function listen(signal: AbortSignal, listener: () => void): void {
+  const known = sources.get(signal);
+  if (known) return void known.listeners.add(listener);
+  const listeners = new Set([listener]);
+  const tell = (): void => {
+    for (const told of [...listeners]) told();
+  };
+  sources.set(signal, { listeners, tell });
+  signal.addEventListener("abort", tell, { once: true });
+}
+
+/** With the last one goes the signal's listener. */
+function leave(signal: AbortSignal, listener: () => void): void {
+  const source = sources.get(signal);
+  if (!source?.listeners.delete(listener) || source.listeners.size > 0) return;
+  sources.delete(signal);
+  signal.removeEventListener("abort", source.tell);
 }

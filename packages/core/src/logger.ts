@@ -17,6 +17,21 @@ export const consoleLogger: Logger = {
   error: (fields, message) => console.error(message, printable(fields)),
 };
 
+/** The same logger, for those who must not fail because it does: what it throws, or rejects with, is swallowed. */
+export function guardLogger(logger: Logger): Logger {
+  const guarded =
+    (level: keyof Logger) =>
+    (fields: LogFields, message: string): void => {
+      try {
+        const result: unknown = logger[level](fields, message);
+        if (result instanceof Promise) result.catch(() => undefined);
+      } catch {
+        // There is nobody left to tell.
+      }
+    };
+  return { debug: guarded("debug"), info: guarded("info"), warn: guarded("warn"), error: guarded("error") };
+}
+
 /** Says nothing. */
 export const silentLogger: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 

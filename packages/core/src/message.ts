@@ -14,7 +14,7 @@ export interface ChannelMessage<Content = JsonValue> {
   readonly id: string;
   /** The position in the channel: from 1, strictly increasing in append order, never reused. */
   readonly sequence: number;
-  /** When the host stored it, in ms since the Unix epoch. What a writer claims about time belongs into `metadata`. */
+  /** When it was stored, by the log's clock, in ms since the Unix epoch; never less than the one before. What a writer claims about time belongs into `metadata`. */
   readonly timestamp: number;
   /** Who wrote it, set by the channel from the caller's identity. */
   readonly senderId: string;
@@ -28,19 +28,24 @@ export interface ChannelMessage<Content = JsonValue> {
   readonly recipientId?: string;
   /** From when on it can be claimed, in ms since the Unix epoch. It is readable at once. */
   readonly availableAt?: number;
+  /** Until when it is delivered and handed out, in ms since the Unix epoch by the log's clock. It stays in the history. */
+  readonly validUntil?: number;
 }
 
 /** What a log is given to append: a message that has no position yet. Content and metadata are frozen JSON. */
 export interface MessageDraft {
   /** Left out: the log makes one. */
   readonly id?: string;
-  readonly timestamp: number;
+  /** Only for copying a log: the log gives it otherwise. One that lies before the log's newest is taken for that one. */
+  readonly timestamp?: number;
   readonly senderId: string;
   readonly content: JsonValue;
   readonly metadata: Metadata;
   readonly correlationId?: string;
   readonly replyTo?: string;
   readonly recipientId?: string;
+  /** How long it is delivered and handed out, in ms from now. */
+  readonly ttlMs?: number;
   /** From now on, after how long it can be claimed, in ms. */
   readonly delayMs?: number;
 }
@@ -51,6 +56,8 @@ export interface WriteReceipt {
   readonly sequence: number;
   /** The log already held this id with the same content; nothing was stored. */
   readonly duplicate: boolean;
+  /** When it was stored, by the log's clock; left out when a repeated message is not kept any more. */
+  readonly timestamp?: number;
 }
 
 /** Metadata of a message that has none. */

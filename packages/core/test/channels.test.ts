@@ -608,6 +608,8 @@ describe("lifecycle", () => {
         opened++;
         return memory.open(id);
       },
+      list: () => memory.list(),
+      delete: (id) => memory.delete(id),
       close: () => memory.close(),
       [Symbol.asyncDispose]: () => memory.close(),
     };

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ClaimLedger, IntervalSet, sequenceOfToken, sequenceToken, type ClaimBatch } from "../src/log-state/index.js";
+import { ClaimLedger, DueTimes, IntervalSet, sequenceOfToken, sequenceToken, type ClaimBatch } from "../src/log-state/index.js";
 import { PriorityQueue, type Queued } from "../src/log-state/priority-queue.js";
 
 describe("IntervalSet", () => {
@@ -59,17 +59,17 @@ describe("ClaimLedger", () => {
     const ledger = new ClaimLedger(() => 0);
     let settled = new Map<number, number | undefined>();
     for (let sequence = 1; sequence <= 1_000_000; sequence++) {
-      const { receipt } = ledger.grant(sequence, "", ledger.openBatch("w", 1_000));
+      const { receipt } = ledger.grant(sequence, "", ledger.openBatch({ readerId: "w", leaseMs: 1_000 }));
       ledger.settle("w", { receipt, action: "acknowledge" });
       if (sequence % 1_000 === 0) settled = new Map([...settled, ...ledger.takeChanges().settled]);
     }
     expect([...settled].filter(([, end]) => end !== undefined)).toEqual([[1, 1_000_000]]);
-    expect(ledger.stats("g", 1, 1_000_000)).toMatchObject({ ready: 0, claimed: 0, delayed: 0, dead: 0 });
+    expect(ledger.stats("g", 1, 1_000_000, new DueTimes())).toMatchObject({ ready: 0, claimed: 0, delayed: 0, dead: 0 });
   });
 
   it("changes as little as was done: one settlement is one key gone and one written [W08]", () => {
     const ledger = new ClaimLedger(() => 0, { settled: [{ start: 1, end: 500_000 }] });
-    const { receipt } = ledger.grant(500_001, "", ledger.openBatch("w", 1_000));
+    const { receipt } = ledger.grant(500_001, "", ledger.openBatch({ readerId: "w", leaseMs: 1_000 }));
     ledger.takeChanges();
     ledger.settle("w", { receipt, action: "acknowledge" });
     const { records, batches, settled } = ledger.takeChanges();
@@ -78,7 +78,7 @@ describe("ClaimLedger", () => {
 
   it("writes what one call claims as one entry, which is gone with the last of its claims", () => {
     const ledger = new ClaimLedger(() => 0);
-    const batch = ledger.openBatch("w", 1_000);
+    const batch = ledger.openBatch({ readerId: "w", leaseMs: 1_000 });
     const receipts = [1, 2, 3].map((sequence) => ledger.grant(sequence, "", batch).receipt);
     const { records, batches } = ledger.takeChanges();
     expect([records.size, batches.get(1)?.claims.map(({ sequence }) => sequence)]).toEqual([0, [1, 2, 3]]);
@@ -105,7 +105,7 @@ describe("ClaimLedger", () => {
       records: [{ sequence: 2, lane: "", deliveries: 1, state: "returned" }],
       batches: [stored(1, "early", claims), stored(2, "late", claims.slice(0, 1))],
     });
-    expect(ledger.stats("g", 1, 3)).toMatchObject({ ready: 1, claimed: 1 });
+    expect(ledger.stats("g", 1, 3, new DueTimes())).toMatchObject({ ready: 1, claimed: 1 });
     expect(ledger.settle("late", { receipt: sequenceToken(1, "0".repeat(20)), action: "acknowledge" }).status).toBe("acknowledged");
     // The early batch has nothing left, the late one has just ended.
     expect(ledger.takeChanges().batches).toEqual(
@@ -114,7 +114,7 @@ describe("ClaimLedger", () => {
         [2, undefined],
       ]),
     );
-    expect(ledger.openBatch("next", 1_000).number).toBe(3);
+    expect(ledger.openBatch({ readerId: "next", leaseMs: 1_000 }).number).toBe(3);
   });
 });
 

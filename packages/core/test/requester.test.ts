@@ -54,7 +54,21 @@ describe("request and reply", () => {
     await worker.close();
   });
 
-  it("ends with a timeout when nobody answers, and a reply that comes later meets nobody (W41)", async () => {
+  it("tells requests of two hosts apart that share a mailbox for replies, also of one queue name, one id and one moment", async () => {
+    const [here, there] = [await setting(), await setting()];
+    const { replies, clock } = here;
+    const answered = [here, there].map(({ requests }, host) =>
+      answer({ systemId: "answerer", requests, replies, clock: here.clock, logger: silentLogger }, ({ content }) => content + host),
+    );
+    await here.requests.write("ann", 10, { id: "question-1", replyTo: replies.id });
+    await there.requests.write("bob", 20, { id: "question-1", replyTo: replies.id });
+    await clock.advance(10);
+    expect((await replies.read("ann")).messages.map(({ content }) => content)).toEqual([10]);
+    expect((await replies.read("bob")).messages.map(({ content }) => content)).toEqual([21]);
+    await Promise.all(answered.map((worker) => worker.close()));
+  });
+
+  it("ends with a timeout when nobody answers, and what its asker has given up is not run any more (W41)", async () => {
     const { clock, requests, replies, ask } = await setting();
     const requester = await ask("asker", { timeoutMs: 500 });
     const asked = requester.request(1).catch((error: unknown) => error);
@@ -62,7 +76,7 @@ describe("request and reply", () => {
     expect(await asked).toMatchObject({ code: "timeout" });
     const worker = answer({ systemId: "answerer", requests, replies, clock, logger: silentLogger }, ({ content }) => content);
     await clock.advance(10);
-    expect((await replies.read("asker")).messages.map(({ content }) => content)).toEqual([1]);
+    expect((await replies.read("asker")).messages).toEqual([]);
     await worker.close();
   });
 
@@ -72,17 +86,18 @@ describe("request and reply", () => {
     const requester = await ask();
     const asked = requester.request(1, { timeoutMs: 60_000 });
     await clock.advance(1);
-    const [claim] = await requests.claim("crashed", { leaseMs: 1_000 });
-    await replies.write("crashed", 10, {
-      id: `${claim?.message.sequence}.reply@requests`,
-      correlationId: claim?.message.correlationId ?? "",
-      recipientId: "asker",
-    });
+    const acknowledge = requests.acknowledge.bind(requests);
+    requests.acknowledge = () => Promise.reject(new Error("crashed before it could acknowledge"));
+    const options = { systemId: "answerer", requests, replies, clock, logger: silentLogger, leaseMs: 1_000 };
+    const crashed = answer(options, () => ++times * 10);
+    await clock.advance(10);
+    await crashed.close();
+    requests.acknowledge = acknowledge;
     await clock.advance(1_000);
-    const worker = answer({ systemId: "answerer", requests, replies, clock, logger: silentLogger }, () => ++times * 100);
+    const worker = answer(options, () => ++times * 100);
     await clock.advance(10);
     expect((await asked).content).toBe(10);
-    expect([times, (await replies.read("asker")).messages.length, (await worker.close()).acknowledged]).toEqual([1, 1, 1]);
+    expect([times, (await replies.read("asker")).messages.length, (await worker.close()).acknowledged]).toEqual([2, 1, 1]);
   });
 
   it("retries a request whose handler threw, as any other job", async () => {

@@ -1,24 +1,36 @@
+import type { Clock } from "../clock.js";
 import { toError } from "../errors.js";
 import type { ChannelPort, SettleOptions } from "../ports/channel-port.js";
 import type { SettleResult } from "../ports/message-store.js";
+import { repeatUntil } from "./repeating.js";
 
 const MOST_AT_ONCE = 1_000;
+
+/** A claim whose work is done. */
+export interface DoneClaim {
+  readonly receipt: string;
+  readonly messageId: string;
+  /** Until when it is held, on the monotonic clock. */
+  readonly heldUntil: number;
+}
 
 /** Told of each acknowledgement: how it ended, or why it could not be asked for. */
 export type AcknowledgementListener = (messageId: string, outcome: SettleResult["status"] | Error) => void;
 
-/** Acknowledges claims in groups: while one call is under way, the next one gathers. */
+/** Acknowledges claims in groups: while one call is under way, the next one gathers. A call that fails is repeated as long as the leases run. */
 export class Acknowledger {
   readonly #channel: ChannelPort;
+  readonly #clock: Clock;
   readonly #readerId: string;
   readonly #group: SettleOptions;
   readonly #onResult: AcknowledgementListener;
-  #waiting: { readonly receipt: string; readonly messageId: string }[] = [];
+  #waiting: DoneClaim[] = [];
   #underWay = 0;
   #running: Promise<void> | undefined;
 
-  constructor(channel: ChannelPort, readerId: string, group: SettleOptions, onResult: AcknowledgementListener) {
+  constructor(channel: ChannelPort, clock: Clock, readerId: string, group: SettleOptions, onResult: AcknowledgementListener) {
     this.#channel = channel;
+    this.#clock = clock;
     this.#readerId = readerId;
     this.#group = group;
     this.#onResult = onResult;
@@ -29,8 +41,8 @@ export class Acknowledger {
     return this.#waiting.length + this.#underWay;
   }
 
-  add(receipt: string, messageId: string): void {
-    this.#waiting.push({ receipt, messageId });
+  add(claim: DoneClaim): void {
+    this.#waiting.push(claim);
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
     });
@@ -47,15 +59,17 @@ export class Acknowledger {
     while (this.#waiting.length > 0) {
       const group = this.#waiting.splice(0, MOST_AT_ONCE);
       this.#underWay = group.length;
-      const outcomes = await this.#ask(group.map(({ receipt }) => receipt));
+      const outcomes = await this.#ask(group);
       this.#underWay = 0;
       for (const [index, { messageId }] of group.entries()) this.#onResult(messageId, outcomes(index));
     }
   }
 
-  async #ask(receipts: readonly string[]): Promise<(index: number) => SettleResult["status"] | Error> {
+  async #ask(group: readonly DoneClaim[]): Promise<(index: number) => SettleResult["status"] | Error> {
+    const receipts = group.map(({ receipt }) => receipt);
+    const until = Math.max(...group.map(({ heldUntil }) => heldUntil));
     try {
-      const results = await this.#channel.acknowledge(this.#readerId, receipts, this.#group);
+      const results = await repeatUntil(this.#clock, until, () => this.#channel.acknowledge(this.#readerId, receipts, this.#group));
       return (index) => results[index]?.status ?? "unknown";
     } catch (thrown) {
       const error = toError(thrown);

@@ -1,17 +1,8 @@
 import { SSSNError, describe } from "../errors.js";
 import { validateInteger } from "../identifiers.js";
+import type { BackoffOptions } from "../ports/channel-port.js";
 import type { Backoff } from "../ports/message-store.js";
-import { MAX_DELAY_MS } from "./drafts.js";
-
-/** How long to rest between attempts: a time that grows, up to a bound. */
-export interface BackoffOptions {
-  /** The first rest, in ms. Default 1 000. */
-  readonly initialMs?: number;
-  /** Each further rest is so many times as long, from 1 to 10. Default 2. */
-  readonly factor?: number;
-  /** The longest rest, in ms. Default 300 000. */
-  readonly maxMs?: number;
-}
+import { MAX_DELAY_MS } from "./claim-bounds.js";
 
 /** @throws SSSNError `invalid_argument`. */
 export function resolveBackoff({ initialMs = 1_000, factor = 2, maxMs = 300_000 }: BackoffOptions = {}): Backoff {

@@ -1,8 +1,6 @@
-import { SSSNError, describe } from "../errors.js";
-import { validateIdentifier } from "../identifiers.js";
+import { validateBoolean, validateIdentifier } from "../identifiers.js";
 import { linkSignals } from "../link-signals.js";
-import { toMessage } from "../log-state/checks.js";
-import type { ChannelMessage, MessageDraft, WriteReceipt } from "../message.js";
+import type { ChannelMessage } from "../message.js";
 import type {
   ChannelEndpoint,
   ChannelInfo,
@@ -10,6 +8,7 @@ import type {
   Claim,
   ClaimOptions,
   ClearFilter,
+  CommitOptions,
   CursorOptions,
   DeadLetterOptions,
   ExtendOptions,
@@ -24,20 +23,17 @@ import type {
   StreamOptions,
   SubscribeOptions,
   Subscription,
-  WriteEntry,
-  WriteOptions,
 } from "../ports/channel-port.js";
-import { OPERATION_ROLES, type ChannelOperation } from "../ports/channel-security.js";
 import type { PublishedChannel } from "../ports/channel-transport.js";
-import type { Backoff, ChannelLog, DeadMessage, LogStats, RetentionPolicy, SettleResult } from "../ports/message-store.js";
+import type { ChannelLog, DeadMessage, LogStats, RetentionPolicy, SettleResult } from "../ports/message-store.js";
 import { insufficientRole } from "../security/refusals.js";
-import { ChannelLifecycle } from "./channel-lifecycle.js";
-import { claimFrom, reasonOf, settleWith } from "./claiming.js";
-import { MAX_BATCH, makeDraft } from "./drafts.js";
+import { claimFrom, groupName, reasonOf, settleWith } from "./claiming.js";
+import { Delivery } from "./delivery.js";
 import * as host from "./host-operations.js";
-import { commitCursor, positionsIn, readLog, seekCursor, startPosition } from "./reading.js";
+import { commitCursor, cursorKey, positionsIn, readLog, seekCursor, startPosition } from "./reading.js";
 import { LatestOnly } from "./latest-only.js";
 import { LocalSubscription, follow } from "./subscription.js";
+import { WritableChannel } from "./writable-channel.js";
 
 /**
  * A durable, typed, access-controlled log of messages, read by many, worked off by competing workers, and followed live.
@@ -46,128 +42,48 @@ import { LocalSubscription, follow } from "./subscription.js";
  * {@link PeriodicChannel} `onPull` and `onProcess`) are its extension points: what they throw is reported and the channel
  * carries on.
  */
-export abstract class BaseChannel<Content = unknown> extends ChannelLifecycle<Content> implements PublishedChannel {
+export abstract class BaseChannel<Content = unknown> extends WritableChannel<Content> implements PublishedChannel {
   abstract readonly kind: ChannelKind;
   readonly #endpoints: ChannelEndpoint[] = [];
 
   // ---------------------------------------------------------------- what a kind of channel may change
-
-  /** After a message is stored. The writer does not wait for it. */
-  protected onMessage(_message: ChannelMessage<Content>): unknown {
-    return undefined;
-  }
 
   /** What a reader may see: `undefined` is everything. */
   protected audienceOf(_readerId: string): string | undefined {
     return undefined;
   }
 
-  /** Refuses what this kind of channel does not do. */
-  protected refuse(_operation: ChannelOperation): void {}
-
-  // ---------------------------------------------------------------- who may do what, and when
-
-  async #authorize(systemId: string, operation: ChannelOperation): Promise<ChannelLog> {
-    this.refuse(operation);
-    const log = this.log;
-    if (!(await this.#isAllowed(validateIdentifier("system id", systemId), operation)))
-      throw insufficientRole(systemId, this.id, operation);
-    return log;
-  }
-
-  #isAllowed(systemId: string, operation: ChannelOperation): Promise<boolean> | boolean {
-    switch (OPERATION_ROLES[operation]) {
-      case "read":
-        return this.security.authorizeRead(systemId, this.id);
-      case "write":
-        return this.security.authorizeWrite(systemId, this.id);
-      case "admin":
-        return this.security.authorizeAdmin(systemId, this.id);
-    }
-  }
-
-  // ---------------------------------------------------------------- writing
-
-  async write(senderId: string, content: Content, options: WriteOptions = {}): Promise<WriteReceipt> {
-    const [receipt] = await this.#accept(senderId, 1, async () => [await makeDraft(this.options, senderId, content, options)]);
-    return receipt as WriteReceipt;
-  }
-
-  async writeBatch(senderId: string, entries: readonly WriteEntry<Content>[]): Promise<readonly WriteReceipt[]> {
-    if (entries.length > MAX_BATCH)
-      throw new SSSNError("invalid_argument", `A batch takes at most ${MAX_BATCH} messages, but has ${entries.length}.`);
-    return this.#accept(senderId, entries.length, () =>
-      Promise.all(entries.map(({ content, ...options }) => makeDraft(this.options, senderId, content, options))),
-    );
-  }
-
-  /** From here on a drain waits for the write. */
-  #accept(senderId: string, messages: number, makeDrafts: () => Promise<readonly MessageDraft[]>): Promise<readonly WriteReceipt[]> {
-    this.assertAccepting();
-    return this.pending.track(messages, async () => {
-      const log = await this.#authorize(senderId, "write");
-      return this.#append(log, await makeDrafts());
-    });
-  }
-
-  /** Writes as the channel itself: what it brings in on its own. */
-  protected ingest(content: Content, options: WriteOptions): Promise<WriteReceipt> {
-    return this.ingestAs(this.id, content, options);
-  }
-
-  /** Writes without asking for a right, on behalf of the host; also while the channel drains, so that what is under way is finished. */
-  protected async ingestAs(senderId: string, content: Content, options: WriteOptions = {}): Promise<WriteReceipt> {
-    const { log } = this;
-    const [receipt] = await this.pending.track(1, async () =>
-      this.#append(log, [await makeDraft(this.options, senderId, content, options)]),
-    );
-    return receipt as WriteReceipt;
-  }
-
-  async #append(log: ChannelLog, drafts: readonly MessageDraft[]): Promise<readonly WriteReceipt[]> {
-    if (drafts.length === 0) return [];
-    const receipts = await log.append(drafts);
-    if (this.onMessage !== BaseChannel.prototype.onMessage) this.#announce(drafts, receipts);
-    return receipts;
-  }
-
-  #announce(drafts: readonly MessageDraft[], receipts: readonly WriteReceipt[]): void {
-    receipts.forEach(({ id, sequence, duplicate }, index) => {
-      const draft = drafts[index];
-      if (duplicate || !draft) return;
-      const message = toMessage(draft, id, sequence, this.options.clock.now()) as ChannelMessage<Content>;
-      void this.guarded("message", () => this.onMessage(message));
-    });
-  }
-
   // ---------------------------------------------------------------- shared reads
 
   async read(readerId: string, options: ReadOptions = {}): Promise<ReadResult<Content>> {
-    const log = await this.#authorize(readerId, "read");
-    return (await readLog(log, readerId, options, this.audienceOf(readerId))) as ReadResult<Content>;
+    const log = await this.authorize(readerId, "read");
+    const bounds = { audience: this.audienceOf(readerId), maxBytes: this.options.maxPageBytes };
+    return (await readLog(log, readerId, options, bounds)) as ReadResult<Content>;
   }
 
   async positions(readerId: string, options: CursorOptions = {}): Promise<Positions> {
-    return positionsIn(await this.#authorize(readerId, "read"), readerId, options);
+    return positionsIn(await this.authorize(readerId, "read"), readerId, options);
   }
 
-  async commit(readerId: string, position: number, options: CursorOptions = {}): Promise<number> {
-    return commitCursor(await this.#authorize(readerId, "commit"), readerId, position, options);
+  async commit(readerId: string, position: number, options: CommitOptions = {}): Promise<number> {
+    return commitCursor(await this.authorize(readerId, "commit"), readerId, position, options);
   }
 
   async seek(readerId: string, target: SeekTarget, options: CursorOptions = {}): Promise<number> {
-    return seekCursor(await this.#authorize(readerId, "seek"), readerId, target, options);
+    return seekCursor(await this.authorize(readerId, "seek"), readerId, target, options);
   }
 
   async info(readerId: string): Promise<ChannelInfo> {
-    if (!(await this.#isAllowed(validateIdentifier("system id", readerId), "info"))) throw insufficientRole(readerId, this.id, "info");
+    validateIdentifier("system id", readerId);
+    const observes = (await this.security.authorizeRole?.(readerId, this.id, "observe")) ?? false;
+    if (!observes && !(await this.isAllowed(readerId, "info"))) throw insufficientRole(readerId, this.id, "info");
     return this.describe();
   }
 
   describe(): ChannelInfo {
     const { id, kind, visibility } = this;
-    const { name, description } = this.options;
-    return { id, name, description, kind, visibility, endpoints: [...this.#endpoints] };
+    const { name, description, backoff } = this.options;
+    return { id, name, description, kind, visibility, ...(backoff ? { backoff } : {}), endpoints: [...this.#endpoints] };
   }
 
   addEndpoint(endpoint: ChannelEndpoint): void {
@@ -184,95 +100,98 @@ export abstract class BaseChannel<Content = unknown> extends ChannelLifecycle<Co
   async claim(readerId: string, options: ClaimOptions = {}): Promise<readonly Claim<Content>[]> {
     this.refuse("claim");
     this.assertAccepting();
-    const log = await this.#authorize(readerId, "claim");
+    const log = await this.authorize(readerId, "claim");
     const { signal, release } = linkSignals(options.signal, this.ending);
     try {
-      const claims = await claimFrom(
-        {
-          log,
-          clock: this.options.clock,
-          changes: this.changes,
-          leaseMs: this.defaultLeaseMs(),
-          vet: (group, found) => this.vetClaims(group, readerId, found),
-        },
-        { ...options, readerId, audience: this.audienceOf(readerId), signal },
-      );
+      const audience = this.audienceOf(readerId);
+      const claims = await claimFrom({ log, options: this.options, changes: this.changes }, { ...options, readerId, audience, signal });
       return claims as readonly Claim<Content>[];
     } finally {
       release();
+      this.forwardDead(options);
     }
   }
 
-  /** How long a claim runs that does not say. */
-  protected defaultLeaseMs(): number {
-    return 300_000;
-  }
-
-  /** Looks at claims before they are handed out; what it leaves out is not. */
-  protected vetClaims(_group: string, _readerId: string, claims: readonly Claim<unknown>[]): Promise<readonly Claim<unknown>[]> {
-    return Promise.resolve(claims);
-  }
-
-  /** How long a message rests after a nack that does not say. */
-  protected defaultNackDelay(): number | Backoff {
-    return 0;
+  /** Copies of what has just died are made beside the call. */
+  protected forwardDead(options: SettleOptions): void {
+    void this.guarded("dead-letter", () => this.deadForwarder.forward(this.log, groupName(options)));
   }
 
   async acknowledge(readerId: string, receipts: readonly string[], options: SettleOptions = {}): Promise<readonly SettleResult[]> {
-    const log = await this.#authorize(readerId, "acknowledge");
+    const log = await this.authorize(readerId, "acknowledge");
     return settleWith(log, readerId, receipts, options, (receipt) => ({ receipt, action: "acknowledge" }));
   }
 
   async nack(readerId: string, receipts: readonly string[], options: NackOptions = {}): Promise<readonly SettleResult[]> {
-    const log = await this.#authorize(readerId, "nack");
-    return settleWith(log, readerId, receipts, options, (receipt) => ({
+    const log = await this.authorize(readerId, "nack");
+    const results = await settleWith(log, readerId, receipts, options, (receipt) => ({
       receipt,
       action: "release",
-      delayMs: options.delayMs ?? this.defaultNackDelay(),
+      delayMs: options.delayMs ?? this.options.backoff ?? 0,
       ...reasonOf(options),
-      ...(options.uncounted === true ? { uncounted: true } : {}),
+      ...(options.uncounted === undefined ? {} : { uncounted: validateBoolean("uncounted", options.uncounted) }),
     }));
+    this.forwardDead(options);
+    return results;
   }
 
   async deadLetter(readerId: string, receipts: readonly string[], options: DeadLetterOptions = {}): Promise<readonly SettleResult[]> {
-    const log = await this.#authorize(readerId, "dead-letter");
-    return settleWith(log, readerId, receipts, options, (receipt) => ({ receipt, action: "dead-letter", ...reasonOf(options) }));
+    const log = await this.authorize(readerId, "dead-letter");
+    const results = await settleWith(log, readerId, receipts, options, (receipt) => ({
+      receipt,
+      action: "dead-letter",
+      ...reasonOf(options),
+    }));
+    this.forwardDead(options);
+    return results;
   }
 
   async extend(readerId: string, receipts: readonly string[], options: ExtendOptions = {}): Promise<readonly SettleResult[]> {
-    const log = await this.#authorize(readerId, "extend");
+    const log = await this.authorize(readerId, "extend");
     return settleWith(log, readerId, receipts, options, (receipt) => ({
       receipt,
       action: "extend",
-      leaseMs: options.leaseMs ?? this.defaultLeaseMs(),
+      leaseMs: options.leaseMs ?? this.options.claimTimeoutMs,
     }));
+  }
+
+  /** Groups that are there before they claim. */
+  protected expectedGroups(): readonly string[] {
+    return [...(this.options.groups ?? [])];
   }
 
   // ---------------------------------------------------------------- live
 
   async subscribe(systemId: string, callback: MessageCallback<Content>, options: SubscribeOptions = {}): Promise<Subscription> {
-    const log = await this.#authorize(systemId, "stream");
-    if (typeof callback !== "function")
-      throw new SSSNError("invalid_argument", `subscribe() takes a function to call with each message, but got ${describe(callback)}.`);
+    const log = await this.authorize(systemId, "stream");
+    const commits = new LatestOnly<number>((sequence) =>
+      this.guarded("subscriber", () => commitCursor(log, systemId, sequence, { ...options, log: log.identity })),
+    );
+    const delivery = new Delivery(callback, options, {
+      channelId: this.id,
+      clock: this.options.clock,
+      report: (error) => this.report("subscriber", error),
+      commit: (sequence) => commits.push(sequence),
+    });
     const after = await startPosition(log, systemId, options);
     const abort = new AbortController();
     const { signal, release } = linkSignals(abort.signal, this.ending, options.signal);
-    const pages = this.#follow(log, systemId, after, signal);
-    const commits = new LatestOnly<number>((sequence) => this.guarded("subscriber", () => commitCursor(log, systemId, sequence, options)));
-    const subscription = new LocalSubscription(pages, abort, signal, {
-      deliver: async (message) => {
-        await this.guarded("subscriber", () => callback(message as ChannelMessage<Content>));
-        if (options.cursor !== undefined) commits.push(message.sequence);
-      },
+    const subscription = new LocalSubscription({
+      pages: this.#follow(log, systemId, after, signal),
+      delivery,
+      clock: this.options.clock,
+      abort,
+      signal,
       settled: () => commits.settled(),
       failed: (error) => this.report("subscriber", error),
     });
     const entry = { systemId, subscription };
     this.subscriptions.add(entry);
-    void subscription.closed.then(() => {
+    const forget = (): void => {
       release();
       this.subscriptions.delete(entry);
-    });
+    };
+    subscription.closed.then(forget, forget);
     return subscription;
   }
 
@@ -292,7 +211,7 @@ export abstract class BaseChannel<Content = unknown> extends ChannelLifecycle<Co
   }
 
   async *pages(readerId: string, options: StreamOptions = {}): AsyncGenerator<readonly ChannelMessage<Content>[], void, undefined> {
-    const log = await this.#authorize(readerId, "stream");
+    const log = await this.authorize(readerId, "stream");
     const after = await startPosition(log, readerId, options);
     const { signal, release } = linkSignals(options.signal, this.ending);
     try {
@@ -313,6 +232,7 @@ export abstract class BaseChannel<Content = unknown> extends ChannelLifecycle<Co
       changes: this.changes,
       pages: this.sharedPages,
       clock: this.options.clock,
+      maxBytes: this.options.maxPageBytes,
       after,
       audience: this.audienceOf(readerId),
       signal,
@@ -329,25 +249,25 @@ export abstract class BaseChannel<Content = unknown> extends ChannelLifecycle<Co
   // ---------------------------------------------------------------- host operations
 
   async history(adminId: string, options: HistoryOptions = {}): Promise<ReadResult<Content>> {
-    return (await host.history(await this.#authorize(adminId, "history"), options)) as ReadResult<Content>;
+    return (await host.history(await this.authorize(adminId, "history"), options, this.options.maxPageBytes)) as ReadResult<Content>;
   }
 
   async stats(adminId: string): Promise<LogStats> {
-    return (await this.#authorize(adminId, "stats")).stats();
+    return host.stats(await this.authorize(adminId, "stats"), this.expectedGroups());
   }
 
   async clear(adminId: string, filter?: ClearFilter<Content>): Promise<number> {
-    const log = await this.#authorize(adminId, "clear");
+    const log = await this.authorize(adminId, "clear");
     return this.#removing(() => host.clear(log, filter as ClearFilter<unknown> | undefined));
   }
 
   async evict(adminId: string, policy: RetentionPolicy = this.options.retention ?? {}): Promise<number> {
-    const log = await this.#authorize(adminId, "evict");
+    const log = await this.authorize(adminId, "evict");
     return this.#removing(() => host.evict(log, this.retention(policy)));
   }
 
   async remove(adminId: string, ids: readonly string[]): Promise<number> {
-    const log = await this.#authorize(adminId, "remove");
+    const log = await this.authorize(adminId, "remove");
     return this.#removing(() => host.remove(log, ids));
   }
 
@@ -361,10 +281,18 @@ export abstract class BaseChannel<Content = unknown> extends ChannelLifecycle<Co
   }
 
   async deadLetters(adminId: string, options: SettleOptions & { limit?: number } = {}): Promise<readonly DeadMessage[]> {
-    return host.deadLetters(await this.#authorize(adminId, "history"), options);
+    return host.deadLetters(await this.authorize(adminId, "history"), options);
+  }
+
+  async deleteGroup(adminId: string, group: string): Promise<boolean> {
+    return (await this.authorize(adminId, "delete-group")).deleteGroup(groupName({ group }));
+  }
+
+  async deleteCursor(adminId: string, readerId: string, options: CursorOptions = {}): Promise<boolean> {
+    return (await this.authorize(adminId, "delete-cursor")).deleteCursor(cursorKey(validateIdentifier("system id", readerId), options));
   }
 
   async requeue(adminId: string, options: SettleOptions & { ids?: readonly string[] } = {}): Promise<number> {
-    return host.requeue(await this.#authorize(adminId, "requeue"), options);
+    return host.requeue(await this.authorize(adminId, "requeue"), options);
   }
 }

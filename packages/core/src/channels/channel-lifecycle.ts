@@ -4,10 +4,13 @@ import type { Cancel } from "../clock.js";
 import type { Visibility } from "../message.js";
 import type { Subscription } from "../ports/channel-port.js";
 import type { ChannelSecurity } from "../ports/channel-security.js";
-import type { ChannelLog, RetentionPolicy } from "../ports/message-store.js";
+import type { ChannelLog, LogOptions, RetentionPolicy } from "../ports/message-store.js";
+import { TOO_LATE, within } from "../within.js";
 import { Ticker } from "../ticker.js";
 import { ChangeSignal } from "./change-signal.js";
-import { resolveChannelOptions, type ChannelOptions, type ResolvedChannelOptions } from "./channel-options.js";
+import { refuseUnknownOptions } from "../options.js";
+import { CHANNEL_OPTIONS, resolveChannelOptions, type ChannelOptions, type ResolvedChannelOptions } from "./channel-options.js";
+import { DeadLetterForwarder } from "./dead-letter-forwarder.js";
 import { ErrorsSeen, type ContinuedError } from "./errors-seen.js";
 import { PendingWrites } from "./pending-writes.js";
 import { SharedPages } from "./shared-pages.js";
@@ -18,6 +21,9 @@ export type ChannelState = "init" | "running" | "draining" | "stopped";
 /** Where an error happened that the channel carried on after. */
 export type ChannelErrorPhase = "start" | "pull" | "process" | "message" | "maintain" | "subscriber" | "dead-letter" | "stop";
 
+/** A hook that takes longer is not waited for. */
+const HOOK_TIMEOUT_MS = 30_000;
+
 /** How a drain ended. */
 export interface ChannelDrainReport {
   readonly channelId: string;
@@ -27,6 +33,9 @@ export interface ChannelDrainReport {
   readonly abandonedWrites: number;
   readonly durationMs: number;
 }
+
+/** Which channel runs on which log of a store. */
+const occupied = new WeakMap<object, Map<string, object>>();
 
 /** The life of a channel: from its start to its drain, its maintenance, and what becomes of errors that it carries on after. */
 export abstract class ChannelLifecycle<Content = unknown> implements AsyncDisposable {
@@ -40,6 +49,7 @@ export abstract class ChannelLifecycle<Content = unknown> implements AsyncDispos
   protected readonly changes = new ChangeSignal();
   /** What followers of the log read, for others at the same place. */
   protected readonly sharedPages: SharedPages;
+  protected readonly deadForwarder: DeadLetterForwarder;
   protected readonly pending: PendingWrites;
   /** Aborts when the channel begins to end: whoever waits stops waiting. */
   protected readonly ending: AbortSignal;
@@ -54,15 +64,29 @@ export abstract class ChannelLifecycle<Content = unknown> implements AsyncDispos
   #starting: Promise<void> | undefined;
   #draining: Promise<ChannelDrainReport> | undefined;
 
+  /**
+   * The options that a kind of channel takes besides those of all. Set on a class itself, it makes others refused; classes that extend
+   * it are free to take more.
+   */
+  static readonly ownOptions: readonly string[] | undefined;
+
   constructor(options: ChannelOptions<Content>) {
+    if (Object.hasOwn(new.target, "ownOptions"))
+      refuseUnknownOptions(new.target.name, options, new Set([...CHANNEL_OPTIONS, ...(new.target.ownOptions ?? [])]));
     this.options = resolveChannelOptions(options);
     this.id = this.options.id;
     this.visibility = this.options.visibility;
     this.security = this.options.security;
     this.sharedPages = new SharedPages(this.options.clock);
+    this.deadForwarder = new DeadLetterForwarder(this.id, this.options.deadLetter);
     this.pending = new PendingWrites(this.id, this.options.maxPendingWrites);
     this.ending = this.#end.signal;
     this.#errors.events.on("error", (error) => this.events.emit("error", error));
+  }
+
+  /** Aborts when the channel begins to end, for good. */
+  get ended(): AbortSignal {
+    return this.ending;
   }
 
   get state(): ChannelState {
@@ -91,15 +115,31 @@ export abstract class ChannelLifecycle<Content = unknown> implements AsyncDispos
   async #start(): Promise<void> {
     const log = await this.options.store.open(this.id, this.logOptions());
     if (this.#end.signal.aborted) return;
+    this.#occupy(log);
     this.#log = log;
     this.#stopListening = log.onChange(() => this.changes.raise());
-    await this.guarded("start", () => this.onStart());
+    await this.boundedly("start", () => this.onStart());
     // Told to end while it started: it never runs.
     if (this.#end.signal.aborted) return this.#stopListening();
     this.#maintenance = new Ticker(this.options.clock, this.options.maintenanceIntervalMs, () => this.maintain(), { background: true });
     this.#maintenance.start();
     this.#enter("running");
     this.startWork();
+  }
+
+  /** Two channels on one log would each take the other's work for its own. @throws SSSNError `duplicate_id`. */
+  #occupy(log: ChannelLog): void {
+    const { store } = this.options;
+    const taken = occupied.get(store) ?? new Map<string, object>();
+    occupied.set(store, taken);
+    const other = taken.get(log.channelId);
+    if (other !== undefined && other !== this)
+      throw new SSSNError(
+        "duplicate_id",
+        `Channel ${this.id} runs on this store already, as another object of this process. Use that one, end it first, or give this one another id or store.`,
+        { details: { id: this.id } },
+      );
+    taken.set(log.channelId, this);
   }
 
   /** Ends now: what is under way is not waited for. */
@@ -124,15 +164,18 @@ export abstract class ChannelLifecycle<Content = unknown> implements AsyncDispos
       await this.stopWork();
       await this.#maintenance?.stop();
       await this.pending.settled();
+      await this.deadForwarder.settled();
       await Promise.all([...this.subscriptions].map(({ subscription }) => subscription.close()));
     };
     let timer: Cancel | undefined;
     const deadline = new Promise<boolean>((resolve) => (timer = clock.schedule(() => resolve(false), timeoutMs)));
     const clean = await Promise.race([tidy().then(() => true), deadline]);
     timer?.();
-    if (wasRunning) await this.guarded("stop", () => this.onStop());
+    if (wasRunning) await this.boundedly("stop", () => this.onStop());
     this.#stopListening?.();
     this.#enter("stopped");
+    const taken = occupied.get(this.options.store);
+    if (taken?.get(this.id) === this) taken.delete(this.id);
     return { channelId: this.id, clean, abandonedWrites: this.pending.count, durationMs: clock.monotonic() - begun };
   }
 
@@ -154,6 +197,9 @@ export abstract class ChannelLifecycle<Content = unknown> implements AsyncDispos
   /** At every maintenance: applies the retention policy. Override it to add to it. */
   protected async onMaintain(): Promise<void> {
     if (this.options.retention) await this.log.evict(this.retention(this.options.retention));
+    if (!this.options.deadLetter) return;
+    for (const { group } of (await this.log.stats()).groups)
+      await this.guarded("dead-letter", () => this.deadForwarder.forward(this.log, group));
   }
 
   /** After an error that the channel carries on after. Default: logs it. */
@@ -168,13 +214,14 @@ export abstract class ChannelLifecycle<Content = unknown> implements AsyncDispos
   }
 
   /** How the log is opened. */
-  protected logOptions(): { addressed: boolean } {
-    return { addressed: false };
+  protected logOptions(): LogOptions {
+    const { maxDeliveries, ownClock: clock } = this.options;
+    return { addressed: false, ...(maxDeliveries === undefined ? {} : { maxDeliveries }), ...(clock ? { clock } : {}) };
   }
 
   /** What a retention policy means for this kind of channel. */
   protected retention(policy: RetentionPolicy): RetentionPolicy {
-    return policy;
+    return { keepUnsettled: this.options.keepUnsettled ?? false, ...policy };
   }
 
   /** Begins whatever runs beside reads and writes. */
@@ -186,7 +233,7 @@ export abstract class ChannelLifecycle<Content = unknown> implements AsyncDispos
 
   /** Runs maintenance now. It also runs by itself, whatever else the channel does. */
   async maintain(): Promise<void> {
-    if (this.#state === "running") await this.guarded("maintain", () => this.onMaintain());
+    if (this.#state === "running") await this.boundedly("maintain", () => this.onMaintain());
   }
 
   /** Runs something whose failure is reported and carried on after. */
@@ -196,6 +243,18 @@ export abstract class ChannelLifecycle<Content = unknown> implements AsyncDispos
     } catch (thrown) {
       this.report(phase, thrown);
     }
+  }
+
+  /** The same for a hook that may never settle: the channel goes on without it after a while. */
+  protected boundedly(phase: ChannelErrorPhase, hook: () => unknown): Promise<void> {
+    return this.guarded(phase, async () => {
+      const done = Promise.resolve().then(hook);
+      if ((await within(this.options.clock, HOOK_TIMEOUT_MS, done)) !== TOO_LATE) return;
+      throw new SSSNError(
+        "timeout",
+        `The hook of channel ${this.id} for its ${phase} did not end within ${HOOK_TIMEOUT_MS} ms; it is not waited for any more.`,
+      );
+    });
   }
 
   protected report(phase: ChannelErrorPhase, thrown: unknown): void {
@@ -220,7 +279,7 @@ export abstract class ChannelLifecycle<Content = unknown> implements AsyncDispos
     throw new SSSNError(
       "channel_not_running",
       this.#state === "init"
-        ? `Channel ${this.id} was not started yet: call start(), or launch its system.`
+        ? `Channel ${this.id} was not started yet: call start(), or launch its system and use it from onStart() on.`
         : `Channel ${this.id} is ${this.#state} and takes nothing new.`,
       { details: { state: this.#state } },
     );

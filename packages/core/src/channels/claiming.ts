@@ -1,31 +1,21 @@
-import type { Clock } from "../clock.js";
 import { SSSNError, describe } from "../errors.js";
 import { validateIdentifier, validateInteger } from "../identifiers.js";
 import type { Claim, ClaimOptions, SettleOptions } from "../ports/channel-port.js";
 import type { ChannelLog, SettleResult, Settlement } from "../ports/message-store.js";
 import type { ChangeSignal } from "./change-signal.js";
-import { MAX_DELAY_MS } from "./drafts.js";
+import { DEFAULT_GROUP, MAX_CLAIMS, MAX_DELAY_MS, MAX_WAIT_MS, validateLease } from "./claim-bounds.js";
+import type { ResolvedChannelOptions } from "./channel-options.js";
 
-/** The group of whoever names none. */
-const DEFAULT_GROUP = "default";
-
-/** Most messages of one claim, and most receipts that are settled at once. */
-export const MAX_CLAIMS = 1_000;
-/** The longest wait of a claim, in ms. */
-export const MAX_WAIT_MS = 60_000;
-/** The shortest lease, in ms. */
-export const MIN_LEASE_MS = 10;
-/** The longest lease: a week. */
-export const MAX_LEASE_MS = 7 * 24 * 60 * 60 * 1000;
 const MAX_REASON_LENGTH = 1_000;
 
 interface ClaimContext {
   readonly log: ChannelLog;
-  readonly clock: Clock;
+  readonly options: Pick<ResolvedChannelOptions<never>, "id" | "clock" | "claimTimeoutMs" | "groups" | "maxGroups" | "maxPageBytes">;
   readonly changes: ChangeSignal;
-  readonly leaseMs: number;
-  vet(group: string, claims: readonly Claim<unknown>[]): Promise<readonly Claim<unknown>[]>;
 }
+
+/** Nobody waits for a wake-up that may have been lost for longer than this. */
+const LOOK_AGAIN_MS = 30_000;
 
 interface ClaimCall extends Omit<ClaimOptions, "signal"> {
   readonly readerId: string;
@@ -35,26 +25,55 @@ interface ClaimCall extends Omit<ClaimOptions, "signal"> {
 
 /** Claims, and waits for a message when there is none and the caller wants to. An aborted wait answers with nothing. */
 export async function claimFrom(context: ClaimContext, call: ClaimCall): Promise<readonly Claim<unknown>[]> {
-  const { log, clock, changes } = context;
-  const group = groupName(call);
+  const { log, changes } = context;
+  const { clock, claimTimeoutMs, maxPageBytes: maxBytes } = context.options;
+  const group = knownGroup(context, groupName(call));
   const limit = validateInteger("limit", call.limit ?? 1, 1, MAX_CLAIMS);
-  const leaseMs = validateLease(call.leaseMs ?? context.leaseMs);
+  const leaseMs = validateLease(call.leaseMs ?? claimTimeoutMs);
+  const working = call.working === undefined ? {} : { working: validateInteger("working", call.working, 0, MAX_CLAIMS) };
+  const workerId = call.workerId === undefined ? {} : { workerId: validateIdentifier("worker id", call.workerId) };
+  const callId = call.callId === undefined ? {} : { callId: validateIdentifier("call id", call.callId) };
   const waitMs = validateInteger("waitMs", call.waitMs ?? 0, 0, MAX_WAIT_MS);
   const deadline = clock.monotonic() + waitMs;
   for (;;) {
     if (call.signal.aborted) return [];
     const version = changes.version;
-    const page = await log.claim({ group, readerId: call.readerId, limit, leaseMs, audience: call.audience });
-    const claims = await context.vet(group, page.claims);
-    if (claims.length > 0) return claims;
-    if (page.claims.length > 0) continue;
+    const page = await log.claim({
+      group,
+      readerId: call.readerId,
+      limit,
+      leaseMs,
+      maxBytes,
+      audience: call.audience,
+      ...working,
+      ...workerId,
+      ...callId,
+    });
+    if (page.claims.length > 0) return page.claims;
     const remaining = deadline - clock.monotonic();
     if (remaining <= 0) return [];
     await changes.wait(version, clock, {
-      timeoutMs: Math.max(1, Math.min(remaining, page.nextAvailableInMs ?? Infinity)),
+      timeoutMs: Math.max(1, Math.min(remaining, LOOK_AGAIN_MS, page.nextAvailableInMs ?? Infinity)),
       signal: call.signal,
     });
   }
+}
+
+/** @throws SSSNError `unknown_group` when the channel declares its groups, or has as many as it may have. */
+function knownGroup({ log, options }: ClaimContext, group: string): string {
+  const { id, groups, maxGroups } = options;
+  if (groups) {
+    if (groups.has(group)) return group;
+    throw new SSSNError("unknown_group", `Channel ${id} has no group ${describe(group)}. Its groups: ${[...groups].join(", ")}.`, {
+      details: { group },
+    });
+  }
+  if (log.hasGroup(group) || log.groupCount < maxGroups) return group;
+  throw new SSSNError(
+    "unknown_group",
+    `Channel ${id} has ${maxGroups} groups already and makes no more. Delete one that nobody needs, declare them with groups, or raise maxGroups.`,
+    { details: { group, maxGroups } },
+  );
 }
 
 /** Settles claims, one result for each receipt in its order. */
@@ -92,8 +111,4 @@ export function reasonOf({ reason }: { readonly reason?: string }): { reason?: s
 
 export function groupName({ group }: SettleOptions): string {
   return group === undefined ? DEFAULT_GROUP : validateIdentifier("group name", group);
-}
-
-export function validateLease(leaseMs: unknown): number {
-  return validateInteger("leaseMs", leaseMs, MIN_LEASE_MS, MAX_LEASE_MS);
 }

@@ -4,14 +4,18 @@ import { freezeJsonWithin } from "../json.js";
 import type { JsonValue } from "../json-value.js";
 import { NO_METADATA, type MessageDraft, type Metadata } from "../message.js";
 import type { WriteOptions } from "../ports/channel-port.js";
+import { TOO_LATE, within } from "../within.js";
 import type { ResolvedChannelOptions } from "./channel-options.js";
-import { validateContent } from "./standard-schema.js";
+import { MAX_DELAY_MS } from "./claim-bounds.js";
+import { validateContent, type StandardSchema } from "./standard-schema.js";
+
+const SCHEMA_TIMEOUT_MS = 30_000;
 
 /** Most messages of one batch. */
 export const MAX_BATCH = 10_000;
 
-/** The longest delay of a message or a nack: ten years. */
-export const MAX_DELAY_MS = 10 * 366 * 24 * 60 * 60 * 1000;
+/** The longest time to live: as long as the longest delay. */
+const MAX_TTL_MS = MAX_DELAY_MS;
 
 /**
  * Turns what a writer gives into what a log takes: validated, copied and frozen, with the sender that the channel knows.
@@ -24,10 +28,9 @@ export async function makeDraft<Content>(
   content: unknown,
   options: WriteOptions,
 ): Promise<MessageDraft> {
-  const checked = channel.schema ? await validateContent(channel.schema, content, `Channel ${channel.id}`) : content;
-  const { id, correlationId, replyTo, recipientId, metadata, delayMs } = options;
+  const checked = channel.schema ? await checkContent(channel, channel.schema, content) : content;
+  const { id, correlationId, replyTo, recipientId, metadata, delayMs, ttlMs } = options;
   return {
-    timestamp: channel.clock.now(),
     senderId,
     content: freezeJsonWithin(channel.maxContentBytes, checked),
     metadata: metadata === undefined ? NO_METADATA : freezeMetadata(channel.maxContentBytes, metadata),
@@ -35,8 +38,23 @@ export async function makeDraft<Content>(
     ...(correlationId === undefined ? {} : { correlationId: validateIdentifier("correlation id", correlationId) }),
     ...(replyTo === undefined ? {} : { replyTo: validateIdentifier("replyTo channel id", replyTo) }),
     ...(recipientId === undefined ? {} : { recipientId: validateIdentifier("recipient id", recipientId) }),
+    ...(ttlMs === undefined ? {} : { ttlMs: validateInteger("ttlMs", ttlMs, 1, MAX_TTL_MS) }),
     ...(delayMs === undefined ? {} : { delayMs: validateInteger("delayMs", delayMs, 0, MAX_DELAY_MS) }),
   };
+}
+
+/** A schema may be asynchronous, and may never answer: then the write ends, and those behind it go on. */
+async function checkContent<Content>(
+  channel: ResolvedChannelOptions<Content>,
+  schema: StandardSchema<Content>,
+  content: unknown,
+): Promise<Content> {
+  const checked = await within(channel.clock, SCHEMA_TIMEOUT_MS, validateContent(schema, content, `Channel ${channel.id}`));
+  if (checked !== TOO_LATE) return checked;
+  throw new SSSNError(
+    "timeout",
+    `The schema of channel ${channel.id} did not judge a message within ${SCHEMA_TIMEOUT_MS} ms. Nothing was stored.`,
+  );
 }
 
 function freezeMetadata(maxBytes: number, metadata: unknown): Metadata {

@@ -1,17 +1,20 @@
 import { validateIdentifier, validateInteger } from "../identifiers.js";
 import type { ClearFilter, HistoryOptions, ReadResult, SettleOptions } from "../ports/channel-port.js";
-import type { ChannelLog, DeadMessage, RetentionPolicy } from "../ports/message-store.js";
+import type { ChannelLog, DeadMessage, LogStats, RetentionPolicy } from "../ports/message-store.js";
 import { checkRetention } from "./channel-options.js";
 import { groupName } from "./claiming.js";
 import { MAX_READ_LIMIT } from "./reading.js";
 
 const CLEAR_PAGE = 1_000;
+const CLEAR_BYTES = 16 * 1024 * 1024;
 
-export function history(log: ChannelLog, options: HistoryOptions): Promise<ReadResult<unknown>> {
-  return log.read({
+export async function history(log: ChannelLog, options: HistoryOptions, maxBytes: number): Promise<ReadResult<unknown>> {
+  const page = await log.read({
     after: validateInteger("after", options.after ?? 0, 0, Number.MAX_SAFE_INTEGER),
     limit: validateInteger("limit", options.limit ?? 100, 1, MAX_READ_LIMIT),
+    maxBytes,
   });
+  return { ...page, log: log.identity };
 }
 
 /** Removes what is in the log now and satisfies the filter; what is written meanwhile stays. */
@@ -19,7 +22,7 @@ export async function clear(log: ChannelLog, filter: ClearFilter<unknown> = () =
   const { last } = await log.bounds();
   let [removed, after] = [0, 0];
   while (after < last) {
-    const page = await log.read({ after, limit: CLEAR_PAGE });
+    const page = await log.read({ after, limit: CLEAR_PAGE, maxBytes: CLEAR_BYTES });
     const ids = page.messages.filter((message) => message.sequence <= last && filter(message)).map(({ id }) => id);
     if (ids.length > 0) removed += await log.remove(ids);
     after = page.position;
@@ -37,9 +40,21 @@ export function remove(log: ChannelLog, ids: readonly string[]): Promise<number>
 }
 
 export function deadLetters(log: ChannelLog, options: SettleOptions & { readonly limit?: number }): Promise<readonly DeadMessage[]> {
-  return log.dead(groupName(options), validateInteger("limit", options.limit ?? 100, 1, MAX_READ_LIMIT));
+  return log.dead(groupName(options), { limit: validateInteger("limit", options.limit ?? 100, 1, MAX_READ_LIMIT) });
 }
 
 export function requeue(log: ChannelLog, options: SettleOptions & { readonly ids?: readonly string[] }): Promise<number> {
   return log.requeue(groupName(options), options.ids);
+}
+
+/**
+ * The log in figures. Groups that are declared, and the default one of a work queue, are there before anybody has come: the work that waits
+ * for them is what an alarm is set on.
+ */
+export async function stats(log: ChannelLog, expected: readonly string[]): Promise<LogStats> {
+  const known = await log.stats();
+  const missing = expected.filter((group) => !known.groups.some((other) => other.group === group));
+  if (missing.length === 0) return known;
+  const untouched = await log.untouched();
+  return { ...known, groups: [...known.groups, ...missing.map((group) => ({ group, ...untouched }))] };
 }

@@ -1,5 +1,7 @@
 import type { Cancel, Clock } from "../clock.js";
 import { SSSNError, toError } from "../errors.js";
+import type { InsideCall } from "../inside-call.js";
+import { TOO_LATE, within } from "../within.js";
 import type { ChannelMessage } from "../message.js";
 import type { Claim } from "../ports/channel-port.js";
 import type { SettleResult } from "../ports/message-store.js";
@@ -11,19 +13,32 @@ export interface JobContext {
   /** 1 on the first delivery. */
   readonly deliveries: number;
   readonly receipt: string;
+  /**
+   * Trying again is useless: when the handler has ended, however, the message goes to the dead letters with this reason, of which 1 000
+   * characters are kept. Throwing an `SSSNError` that is not retryable does the same.
+   */
+  deadLetter(reason: string): void;
 }
 
 /** Does the work. Returning acknowledges the message, throwing gives it back. */
 export type JobHandler<Content> = (message: ChannelMessage<Content>, context: JobContext) => unknown;
+
+/** Why a job was ended from outside. */
+export type JobEnd = "lost" | "too long" | "stopped";
 
 /** What a job needs of its worker. */
 export interface JobHost {
   readonly clock: Clock;
   readonly leaseMs: number;
   readonly maxMs: number | undefined;
+  /** Knows when a handler is being called. */
+  readonly inside: InsideCall;
   extend(receipt: string): Promise<SettleResult["status"] | undefined>;
   complain(thrown: unknown, what: string): void;
 }
+
+/** The renewal that failed is tried again so soon, as a part of the lease. */
+const AGAIN_PART = 1 / 12;
 
 /** One message being handled: keeps its lease alive, and ends when that is lost, whether or not the handler listens. */
 export class Job<Content> implements JobContext {
@@ -34,16 +49,23 @@ export class Job<Content> implements JobContext {
   #heldUntil: number;
   #controller: AbortController | undefined;
   #reason: Error | undefined;
+  #end: JobEnd | undefined;
+  #verdict: string | undefined;
   #reject: ((reason: Error) => void) | undefined;
   #ended = false;
 
-  /** @param claimedAt when the claim was asked for, on the monotonic clock. */
-  constructor(claim: Claim<Content>, claimedAt: number, host: JobHost) {
+  /** @param answeredAt when the answer with the claim came, on the monotonic clock: from then on the rest of the lease that it tells is counted. */
+  constructor(claim: Claim<Content>, answeredAt: number, host: JobHost) {
     this.message = claim.message;
     this.deliveries = claim.deliveries;
     this.receipt = claim.receipt;
     this.#host = host;
-    this.#heldUntil = claimedAt + host.leaseMs;
+    this.#heldUntil = answeredAt + claim.leaseMs;
+  }
+
+  /** Until when the lease runs, on the monotonic clock. */
+  get heldUntil(): number {
+    return this.#heldUntil;
   }
 
   /** The lease can have ended while the claim waited for its turn. */
@@ -58,8 +80,23 @@ export class Job<Content> implements JobContext {
     return this.#controller.signal;
   }
 
-  abort(reason: Error): void {
+  /** Why it was ended from outside, if it was. */
+  get end(): JobEnd | undefined {
+    return this.#end;
+  }
+
+  /** Why it is not to be tried again, if the handler said so. */
+  get verdict(): string | undefined {
+    return this.#verdict;
+  }
+
+  deadLetter(reason: string): void {
+    this.#verdict = reason;
+  }
+
+  abort(end: JobEnd, reason: Error): void {
     if (this.#ended || this.#reason) return;
+    this.#end = end;
     this.#reason = reason;
     this.#controller?.abort(reason);
     this.#reject?.(reason);
@@ -67,12 +104,12 @@ export class Job<Content> implements JobContext {
 
   /** @throws what the handler throws, or why the job was aborted. */
   async run(handler: JobHandler<Content>): Promise<void> {
-    const { clock, maxMs } = this.#host;
+    const { clock, maxMs, inside } = this.#host;
     const stops = [this.#keepAlive()];
     if (maxMs !== undefined)
-      stops.push(clock.schedule(() => this.abort(new SSSNError("timeout", `The job took more than ${maxMs} ms.`)), maxMs));
+      stops.push(clock.schedule(() => this.abort("too long", new SSSNError("timeout", `The job took more than ${maxMs} ms.`)), maxMs));
     try {
-      const working = handler(this.message, this);
+      const working = inside.run(() => handler(this.message, this));
       if (working instanceof Promise || isThenable(working)) await Promise.race([working, this.#aborted()]);
     } finally {
       this.#ended = true;
@@ -92,27 +129,31 @@ export class Job<Content> implements JobContext {
     const { clock, leaseMs } = this.#host;
     let cancel: Cancel = () => {};
     const arm = (delayMs: number): void => {
-      cancel = clock.schedule(() => void this.#renew().then(() => (this.#ended ? undefined : arm(leaseMs / 3))), delayMs);
+      cancel = clock.schedule(() => void this.#renew().then((nextMs) => (this.#ended ? undefined : arm(nextMs))), delayMs);
     };
     arm(Math.max(0, this.#heldUntil - (leaseMs * 2) / 3 - clock.monotonic()));
     return () => cancel();
   }
 
-  async #renew(): Promise<void> {
+  /** Resolves with when to renew again, in ms. */
+  async #renew(): Promise<number> {
     const { clock, leaseMs } = this.#host;
     const asked = clock.monotonic();
     try {
-      const status = await this.#host.extend(this.receipt);
-      if (status === "extended") this.#heldUntil = asked + leaseMs;
+      const status = await within(clock, Math.max(1, this.#heldUntil - asked), this.#host.extend(this.receipt));
+      if (status === TOO_LATE) this.#lost("it could not be renewed in time");
+      else if (status === "extended") this.#heldUntil = asked + leaseMs;
       else this.#lost("its claim has moved on");
+      return leaseMs / 3;
     } catch (thrown) {
       if (clock.monotonic() >= this.#heldUntil) this.#lost("it could not be renewed in time");
       else this.#host.complain(toError(thrown), "renewing a lease failed");
+      return leaseMs * AGAIN_PART;
     }
   }
 
   #lost(why: string): void {
-    this.abort(new SSSNError("lease_lost", `The lease on this job ended: ${why}. Somebody else may be working on it now.`));
+    this.abort("lost", new SSSNError("lease_lost", `The lease on this job ended: ${why}. Somebody else may be working on it now.`));
   }
 }
 

@@ -1,3 +1,6 @@
+import { SSSNError, describe, isSSSNError } from "../errors.js";
+import { linkSignals } from "../link-signals.js";
+import { TOO_LATE, within } from "../within.js";
 import { validateInteger } from "../identifiers.js";
 import type { ChannelInfo, WriteOptions } from "../ports/channel-port.js";
 import { Ticker } from "../ticker.js";
@@ -10,7 +13,12 @@ export interface PeriodicOptions<Item, Content> extends ChannelOptions<Content> 
   readonly periodMs?: number;
   /** How many items are converted at once, from 1 to 1 000. Default 10. */
   readonly concurrency?: number;
-  /** Gets what is new from the source. The signal aborts when the channel stops. */
+  /**
+   * How long one `pull()`, and one `convert()`, may take, in ms, from 1. Then its signal aborts, the error is counted, and the next period comes.
+   * Default: ten periods, but from 1 000 to 60 000.
+   */
+  readonly pullTimeoutMs?: number;
+  /** Gets what is new from the source. The signal aborts when the channel stops, and when it takes too long. */
   readonly pull?: (signal: AbortSignal) => Promise<readonly Item[]> | readonly Item[];
   /** Makes content out of an item, or drops it with `undefined`. Default: the item as it is. */
   readonly convert?: (item: Item) => Promise<Content | undefined> | Content | undefined;
@@ -23,17 +31,23 @@ export interface PeriodicOptions<Item, Content> extends ChannelOptions<Content> 
  * reported, and the next period comes all the same. Give the two functions as options, or extend the class.
  */
 export class PeriodicChannel<Item = unknown, Content = Item> extends BaseChannel<Content> {
+  static override readonly ownOptions: readonly string[] = ["periodMs", "pullTimeoutMs", "concurrency", "pull", "convert", "optionsFor"];
   readonly kind = "periodic";
   readonly periodMs: number;
   readonly #concurrency: number;
   readonly #source: PeriodicOptions<Item, Content>;
   readonly #stopping = new AbortController();
+  readonly #pullTimeoutMs: number;
   #ticker: Ticker | undefined;
+  /** The last poll was given up: what comes from the source does not come. */
+  #isStuck = false;
 
   constructor(options: PeriodicOptions<Item, Content>) {
     super(options);
     this.#source = options;
     this.periodMs = validateInteger("periodMs", options.periodMs ?? 60_000, 1, Number.MAX_SAFE_INTEGER);
+    const { pullTimeoutMs = Math.min(60_000, Math.max(1_000, 10 * this.periodMs)) } = options;
+    this.#pullTimeoutMs = validateInteger("pullTimeoutMs", pullTimeoutMs, 1, Number.MAX_SAFE_INTEGER);
     this.#concurrency = validateInteger("concurrency", options.concurrency ?? 10, 1, 1_000);
   }
 
@@ -54,15 +68,20 @@ export class PeriodicChannel<Item = unknown, Content = Item> extends BaseChannel
   }
 
   /** One poll. An exception is reported as `pull`. */
-  protected async onPull(): Promise<readonly Item[]> {
-    return this.pull(this.#stopping.signal);
+  protected async onPull(signal: AbortSignal = this.#stopping.signal): Promise<readonly Item[]> {
+    return this.pull(signal);
+  }
+
+  /** Not while polls are given up. */
+  override async isReady(): Promise<boolean> {
+    return !this.#isStuck && (await super.isReady());
   }
 
   /** What to do with the items of one poll: converts some at a time, and writes each in its order. */
   protected async onProcess(items: readonly Item[]): Promise<void> {
     for (let start = 0; start < items.length; start += this.#concurrency) {
       const some = items.slice(start, start + this.#concurrency);
-      const converted = await Promise.allSettled(some.map((item) => this.convert(item)));
+      const converted = await Promise.allSettled(some.map((item) => this.#inTime("convert()", this.convert(item))));
       for (const [index, outcome] of converted.entries()) await this.#keep(some[index] as Item, outcome);
     }
   }
@@ -84,10 +103,36 @@ export class PeriodicChannel<Item = unknown, Content = Item> extends BaseChannel
     await this.#ticker?.stop();
   }
 
+  async #pullInTime(): Promise<readonly Item[]> {
+    const giveUp = new AbortController();
+    const { signal, release } = linkSignals(this.#stopping.signal, giveUp.signal);
+    try {
+      const pulled = await this.#inTime("pull()", this.onPull(signal));
+      if (!Array.isArray(pulled)) throw new SSSNError("invalid_content", `pull() gives a list of items, but gave ${describe(pulled)}.`);
+      this.#isStuck = false;
+      return pulled as readonly Item[];
+    } catch (error) {
+      this.#isStuck = isSSSNError(error, "timeout");
+      giveUp.abort(error);
+      throw error;
+    } finally {
+      release();
+    }
+  }
+
+  async #inTime<Result>(what: string, working: Promise<Result>): Promise<Result> {
+    const result = await within(this.options.clock, this.#pullTimeoutMs, working);
+    if (result !== TOO_LATE) return result;
+    throw new SSSNError(
+      "timeout",
+      `${what} of channel ${this.id} did not end within ${this.#pullTimeoutMs} ms (pullTimeoutMs); it is not waited for any more.`,
+    );
+  }
+
   async #poll(): Promise<void> {
     let items: readonly Item[] = [];
     await this.guarded("pull", async () => {
-      items = await this.onPull();
+      items = await this.#pullInTime();
     });
     await this.guarded("process", () => this.onProcess(items));
   }

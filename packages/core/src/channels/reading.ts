@@ -1,7 +1,9 @@
 import { SSSNError, describe } from "../errors.js";
 import { validateIdentifier, validateInteger } from "../identifiers.js";
 import type { ChannelMessage } from "../message.js";
+import { isPast } from "../log-state/checks.js";
 import type {
+  CommitOptions,
   CursorOptions,
   Positions,
   ReadOptions,
@@ -10,41 +12,70 @@ import type {
   StartPosition,
   SubscribeOptions,
 } from "../ports/channel-port.js";
-import type { ChannelLog, CursorKey } from "../ports/message-store.js";
+import type { ChannelLog, CursorKey, LogPage } from "../ports/message-store.js";
 
 /** The largest page of a read. */
 export const MAX_READ_LIMIT = 10_000;
 
+/** For whom, and how much at once. */
+interface ReadBounds {
+  readonly audience: string | undefined;
+  readonly maxBytes: number;
+}
+
+/** @throws SSSNError `log_replaced` when a position is from a log of another identity. */
+function checkIdentity(log: ChannelLog, expected: string | undefined): void {
+  if (expected === undefined || expected === log.identity) return;
+  throw new SSSNError(
+    "log_replaced",
+    `Channel ${log.channelId} has another log than the one that this position is from: it was deleted, emptied or moved. Begin anew, from its start or its end.`,
+    { details: { expected: describe(expected), log: log.identity } },
+  );
+}
+
+/** The messages behind a position that are still delivered: whole pages of what is past its time are passed over. */
+export async function readPresent(read: (after: number) => Promise<LogPage>, log: ChannelLog, after: number): Promise<LogPage> {
+  for (let from = after; ;) {
+    const page = await read(from);
+    if (page.messages.every(({ validUntil }) => validUntil === undefined)) return page;
+    const now = log.now();
+    const messages = page.messages.filter((message) => !isPast(message, now));
+    if (messages.length > 0) return { ...page, messages };
+    from = page.position;
+  }
+}
+
 /** Reads a page behind a cursor or an explicit position, and commits what the options say. */
-export async function readLog(
-  log: ChannelLog,
-  readerId: string,
-  options: ReadOptions,
-  audience: string | undefined,
-): Promise<ReadResult<unknown>> {
+export async function readLog(log: ChannelLog, readerId: string, options: ReadOptions, bounds: ReadBounds): Promise<ReadResult<unknown>> {
+  checkIdentity(log, options.log);
+  const read = async (from: number): Promise<ReadResult<unknown>> => {
+    const page = await readPresent((behind) => log.read({ after: behind, limit, ...bounds }), log, from);
+    return { ...page, log: log.identity };
+  };
   const limit = validateInteger("limit", options.limit ?? 100, 1, MAX_READ_LIMIT);
   const { after, commit } = options;
   if (after !== undefined) {
     if (commit !== undefined)
       throw new SSSNError("invalid_argument", "Reading with `after` moves no cursor, so it takes no `commit`: use one of them.");
-    return log.read({ after: position("after", after), limit, audience });
+    return read(position("after", after));
   }
   const key = cursorKey(readerId, options);
   if (typeof commit === "number") await log.moveCursor(key, position("commit", commit));
   else if (commit !== undefined && commit !== "on-delivery")
     throw new SSSNError("invalid_argument", `commit takes a sequence or "on-delivery", but is ${describe(commit)}.`);
-  const page = await log.read({ after: await standing(log, key), limit, audience });
+  const page = await read(await standing(log, key));
   if (commit === "on-delivery") await log.moveCursor(key, page.position);
   return page;
 }
 
-export async function commitCursor(log: ChannelLog, readerId: string, sequence: number, options: CursorOptions): Promise<number> {
+export async function commitCursor(log: ChannelLog, readerId: string, sequence: number, options: CommitOptions): Promise<number> {
+  checkIdentity(log, options.log);
   return log.moveCursor(cursorKey(readerId, options), position("position", sequence));
 }
 
 export async function positionsIn(log: ChannelLog, readerId: string, options: CursorOptions): Promise<Positions> {
   const [bounds, cursor] = await Promise.all([log.bounds(), log.cursor(cursorKey(readerId, options))]);
-  return cursor === undefined ? bounds : { ...bounds, cursor };
+  return { ...bounds, ...(cursor === undefined ? {} : { cursor }), log: log.identity, now: log.now() };
 }
 
 export async function seekCursor(log: ChannelLog, readerId: string, target: SeekTarget, options: CursorOptions): Promise<number> {
@@ -53,6 +84,7 @@ export async function seekCursor(log: ChannelLog, readerId: string, target: Seek
 
 /** Where a subscriber or stream begins: behind its cursor, or where `from` says. */
 export async function startPosition(log: ChannelLog, systemId: string, options: SubscribeOptions): Promise<number> {
+  checkIdentity(log, options.log);
   if (options.cursor !== undefined) {
     const known = await log.cursor(cursorKey(systemId, options));
     if (known !== undefined) return known;
@@ -102,7 +134,7 @@ async function positionBefore(log: ChannelLog, timestamp: number, first: number,
   return low - 1;
 }
 
-function cursorKey(readerId: string, { cursor }: CursorOptions): CursorKey {
+export function cursorKey(readerId: string, { cursor }: CursorOptions): CursorKey {
   return { owner: readerId, name: cursor === undefined ? readerId : validateIdentifier("cursor name", cursor) };
 }
 

@@ -26,7 +26,7 @@ export class SharedPages {
   /** @param version what the log's change signal said before: a page read at an earlier version may lack what has come since. */
   read(
     log: ChannelLog,
-    request: { readonly after: number; readonly limit: number; readonly audience: Audience },
+    request: { readonly after: number; readonly limit: number; readonly audience: Audience; readonly maxBytes: number },
     version: number,
   ): Promise<LogPage> {
     const key = `${request.after} ${request.audience ?? ""}`;

@@ -1,13 +1,18 @@
 import type { Clock } from "../clock.js";
 import { isSSSNError, toError } from "../errors.js";
+import { within } from "../within.js";
 import type { ChannelMessage } from "../message.js";
 import type { Subscription } from "../ports/channel-port.js";
-import type { ChannelLog } from "../ports/message-store.js";
+import type { ChannelLog, LogPage } from "../ports/message-store.js";
 import type { ChangeSignal } from "./change-signal.js";
+import type { Delivery } from "./delivery.js";
+import { readPresent } from "./reading.js";
 import type { SharedPages } from "./shared-pages.js";
 
 const PAGE = 256;
 const RETRY_MS = 1_000;
+/** Nobody waits for a wake-up that may have been lost for longer than this. */
+const LOOK_AGAIN_MS = 30_000;
 
 /** How a log is followed. */
 export interface FollowOptions {
@@ -18,6 +23,8 @@ export interface FollowOptions {
   /** Messages behind this sequence. */
   readonly after: number;
   readonly audience: string | undefined;
+  /** Most bytes of one page. */
+  readonly maxBytes: number;
   readonly signal: AbortSignal;
 }
 
@@ -32,19 +39,21 @@ export async function* follow({
   clock,
   after,
   audience,
+  maxBytes,
   signal,
 }: FollowOptions): AsyncGenerator<readonly ChannelMessage[], void, undefined> {
   let position = after;
   while (!signal.aborted) {
     const { version } = changes;
-    const page = await pages.read(log, { after: position, limit: PAGE, audience }, version).catch(ifItMayPass);
+    const read = (behind: number): Promise<LogPage> => pages.read(log, { after: behind, limit: PAGE, audience, maxBytes }, version);
+    const page = await readPresent(read, log, position).catch(ifItMayPass);
     if (!page) {
       await changes.wait(version, clock, { timeoutMs: RETRY_MS, signal });
       continue;
     }
     if (page.messages.length > 0) yield page.messages;
     position = page.position;
-    if (page.messages.length === 0) await changes.wait(version, clock, { signal });
+    if (page.messages.length === 0) await changes.wait(version, clock, { timeoutMs: LOOK_AGAIN_MS, signal });
   }
 }
 
@@ -54,44 +63,57 @@ function ifItMayPass(error: unknown): undefined {
   throw error;
 }
 
-/** What a subscription does with its messages. */
-export interface Delivery {
-  /** Must not throw; the next message waits for it. */
-  deliver(message: ChannelMessage): Promise<void>;
+/** What a subscription is made of. */
+export interface SubscriptionParts {
+  readonly pages: AsyncIterable<readonly ChannelMessage<unknown>[]>;
+  readonly delivery: Delivery;
+  readonly clock: Clock;
+  /** What ends `pages`. */
+  readonly abort: AbortController;
+  readonly signal: AbortSignal;
   /** Resolves when nothing of the delivered messages is under way. */
   settled(): Promise<void>;
-  /** Told when following the log broke off. */
+  /** Told when the subscription broke off. */
   failed(error: Error): void;
 }
+
+/** A subscriber that hangs holds up nobody who closes its subscription for longer than this. */
+const CLOSE_WITHIN_MS = 30_000;
 
 /** Delivers a stream of messages, one after the other. */
 export class LocalSubscription implements Subscription {
   readonly closed: Promise<void>;
-  readonly #abort: AbortController;
+  readonly #parts: SubscriptionParts;
 
-  /** @param abort what ends `pages`. */
-  constructor(pages: AsyncIterable<readonly ChannelMessage[]>, abort: AbortController, signal: AbortSignal, delivery: Delivery) {
-    this.#abort = abort;
-    this.closed = this.#run(pages, signal, delivery);
+  constructor(parts: SubscriptionParts) {
+    this.#parts = parts;
+    this.closed = this.#run();
+    // Whoever does not look at `closed` was told by `failed`.
+    this.closed.catch(() => undefined);
   }
 
-  async #run(pages: AsyncIterable<readonly ChannelMessage[]>, signal: AbortSignal, delivery: Delivery): Promise<void> {
+  async #run(): Promise<void> {
+    const { pages, signal, delivery } = this.#parts;
     try {
       for await (const page of pages) {
         for (const message of page) {
           if (signal.aborted) break;
-          await delivery.deliver(message);
+          await delivery.deliver(message, signal);
         }
       }
     } catch (thrown) {
-      delivery.failed(toError(thrown));
+      this.#parts.failed(toError(thrown));
+      throw thrown;
+    } finally {
+      await this.#parts.settled();
     }
-    await delivery.settled();
   }
 
-  close(): Promise<void> {
-    this.#abort.abort();
-    return this.closed;
+  async close(): Promise<void> {
+    const { abort, clock, delivery } = this.#parts;
+    abort.abort();
+    if (delivery.isCalling) return;
+    await within(clock, CLOSE_WITHIN_MS, this.closed).catch(() => undefined);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

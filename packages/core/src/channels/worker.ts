@@ -1,14 +1,17 @@
 import { sleep, systemClock, type Clock } from "../clock.js";
-import { SSSNError, toError } from "../errors.js";
+import { SSSNError, describe, isSSSNError, toError } from "../errors.js";
 import { validateInteger } from "../identifiers.js";
+import { InsideCall } from "../inside-call.js";
+import { randomToken } from "../log-state/random.js";
 import { consoleLogger, type Logger } from "../logger.js";
-import type { ChannelPort } from "../ports/channel-port.js";
+import type { BackoffOptions, ChannelPort } from "../ports/channel-port.js";
 import type { SettleResult } from "../ports/message-store.js";
 import { EventSource } from "../events.js";
 import { Acknowledger } from "./acknowledger.js";
 import { Job, type JobHandler, type JobHost } from "./job.js";
-import { validateLease } from "./claiming.js";
-import { resolveBackoff, type BackoffOptions } from "./backoff.js";
+import { validateLease } from "./claim-bounds.js";
+import { repeatUntil } from "./repeating.js";
+import { RestAfterFailure } from "./rest-after-failure.js";
 
 /** How a {@link Worker} works. */
 export interface WorkOptions {
@@ -16,16 +19,17 @@ export interface WorkOptions {
   readonly concurrency?: number;
   /**
    * How many messages may be claimed ahead of the handlers, from 0 to 1 000. Only as many are as the handlers
-   * work off in 25 ms, by what they took so far: slow handlers hold nothing back from other workers. What was claimed ahead when the
-   * worker is closed is given back and does not count as a delivery; when it crashes, it counts. Default 100.
+   * work off in 25 ms, by what they took so far: slow handlers hold nothing back from other workers. What was only claimed ahead when the
+   * worker is closed, or crashes, does not count as a delivery. Default 100.
    */
   readonly prefetch?: number;
+  /** Each group works every message off once. Default `default`. */
   readonly group?: string;
-  /** How long a crash stays unnoticed: leases of this length are renewed while the handler runs. Default 15 000 ms. */
+  /** How long a crash stays unnoticed, in ms from 10 to a week: leases of this length are renewed while the handler runs. Default 15 000. */
   readonly leaseMs?: number;
   /** How long one job may take at the most; then its signal aborts and the message is given back. Default: no bound. */
   readonly maxMs?: number;
-  /** How long a message rests after its handler threw, by its deliveries. Default: 1 s, doubling, up to 5 minutes. */
+  /** How long a message rests after its handler threw, by its deliveries. Default: as the channel says, or else 1 s, doubling, up to 5 minutes. */
   readonly backoff?: BackoffOptions;
   /** Ends the worker: it claims no more and finishes what it has. */
   readonly signal?: AbortSignal;
@@ -39,14 +43,25 @@ export interface WorkerReport {
   readonly failed: number;
   /** Jobs whose lease ended under them. */
   readonly lost: number;
+  /** Jobs whose handler said that trying again is useless. */
+  readonly dead: number;
+  /** Why the worker ended by itself: its channel is gone, or does not allow what it wants. Left out: it was told to. */
+  readonly endedBy?: Error;
 }
 
 /** What happened to one job. */
 export interface JobEvent {
-  readonly outcome: "acknowledged" | "failed" | "lost";
+  readonly outcome: "acknowledged" | "failed" | "lost" | "dead";
   readonly id: string;
   readonly error?: Error;
 }
+
+const TOLD: Readonly<Record<JobEvent["outcome"], string>> = {
+  acknowledged: "is done",
+  failed: "failed and was given back",
+  lost: "lost its lease",
+  dead: "is a dead letter now",
+};
 
 const CLAIM_WAIT_MS = 20_000;
 const RETRY_MS = 1_000;
@@ -77,7 +92,7 @@ export class Worker<Content = unknown> implements AsyncDisposable {
   readonly #group: { group?: string };
   readonly #concurrency: number;
   readonly #prefetch: number;
-  readonly #backoff: ReturnType<typeof resolveBackoff>;
+  readonly #rest: RestAfterFailure;
   readonly #logger: Logger;
   readonly #host: JobHost;
   readonly #acknowledger: Acknowledger;
@@ -87,7 +102,10 @@ export class Worker<Content = unknown> implements AsyncDisposable {
   readonly #running = new Set<Job<Content>>();
   readonly #settling = new Set<Promise<void>>();
   readonly #ahead: Job<Content>[] = [];
-  readonly #report = { acknowledged: 0, failed: 0, lost: 0 };
+  readonly #report: { -readonly [Count in keyof WorkerReport]: WorkerReport[Count] } = { acknowledged: 0, failed: 0, lost: 0, dead: 0 };
+  /** Tells this worker from others of the same reader. */
+  readonly #workerId = randomToken();
+  readonly #inside = new InsideCall();
   #claiming: Promise<void> | undefined;
   /** When the claim under way was asked for; `undefined` when none is. */
   #askedAt: number | undefined;
@@ -104,17 +122,20 @@ export class Worker<Content = unknown> implements AsyncDisposable {
     this.#group = options.group === undefined ? {} : { group: options.group };
     this.#concurrency = validateInteger("concurrency", options.concurrency ?? 1, 1, 1_000);
     this.#prefetch = validateInteger("prefetch", options.prefetch ?? 100, 0, 1_000);
-    this.#backoff = resolveBackoff(options.backoff);
+    this.#rest = new RestAfterFailure(channel, readerId, options.backoff);
     this.#logger = options.logger ?? consoleLogger;
     const leaseMs = validateLease(options.leaseMs ?? 15_000);
     this.#host = {
       clock: options.clock ?? systemClock,
       leaseMs,
       maxMs: options.maxMs === undefined ? undefined : validateInteger("maxMs", options.maxMs, 1, Number.MAX_SAFE_INTEGER),
+      inside: this.#inside,
       extend: async (receipt) => (await channel.extend(readerId, [receipt], { ...this.#group, leaseMs }))[0]?.status,
       complain: (thrown, what) => this.#complain(thrown, what),
     };
-    this.#acknowledger = new Acknowledger(channel, readerId, this.#group, (id, outcome) => this.#acknowledged(id, outcome));
+    this.#acknowledger = new Acknowledger(channel, this.#host.clock, readerId, this.#group, (id, outcome) =>
+      this.#acknowledged(id, outcome),
+    );
     if (options.signal?.aborted) this.#stop();
     const stop = (): void => this.#stop();
     options.signal?.addEventListener("abort", stop, { once: true });
@@ -122,18 +143,25 @@ export class Worker<Content = unknown> implements AsyncDisposable {
   }
 
   /**
-   * Claims no more, and waits for the jobs under way.
+   * Claims no more, and waits for the jobs under way. Called by a handler itself it does not wait, because the handler would wait for its
+   * own end.
    *
-   * @param options `timeoutMs`: after it the handlers' signals abort and their messages are given back. Default: no deadline.
+   * @param options `timeoutMs`: after it, from 0, the handlers' signals abort and their messages are given back, which does not count as a
+   * delivery. Default 30 000.
    */
   async close(options: { timeoutMs?: number } = {}): Promise<WorkerReport> {
+    const { timeoutMs = 30_000 } = options;
+    if (!(timeoutMs >= 0))
+      throw new SSSNError("invalid_argument", `timeoutMs must be a number of ms from 0 on, but is ${describe(timeoutMs)}.`);
     this.#stop();
+    if (this.#inside.isActive) return { ...this.#report };
     const abandon = (): void => {
-      for (const job of this.#running) job.abort(new SSSNError("timeout", "The worker was told to stop before this job was done."));
+      for (const job of this.#running)
+        job.abort("stopped", new SSSNError("timeout", "The worker was told to stop before this job was done."));
     };
-    const cancel = options.timeoutMs === undefined ? undefined : this.#host.clock.schedule(abandon, options.timeoutMs);
+    const cancel = this.#host.clock.schedule(abandon, timeoutMs);
     const report = await this.closed;
-    cancel?.();
+    cancel();
     return report;
   }
 
@@ -147,7 +175,8 @@ export class Worker<Content = unknown> implements AsyncDisposable {
    */
   get isListening(): boolean {
     const silentMs = this.#askedAt === undefined ? 0 : this.#host.clock.monotonic() - this.#askedAt;
-    return !this.#stopping.signal.aborted && !this.#lastClaimFailed && silentMs < CLAIM_WAIT_MS + DEAF_AFTER_MS;
+    const isReached = this.#channel.isReachable ?? true;
+    return isReached && !this.#stopping.signal.aborted && !this.#lastClaimFailed && silentMs < CLAIM_WAIT_MS + DEAF_AFTER_MS;
   }
 
   #stop(): void {
@@ -178,21 +207,17 @@ export class Worker<Content = unknown> implements AsyncDisposable {
   }
 
   #claim(limit: number): void {
-    const claimedAt = this.#host.clock.monotonic();
-    this.#askedAt = claimedAt;
+    const { clock, leaseMs } = this.#host;
+    this.#askedAt = clock.monotonic();
     this.#stopWaiting = new AbortController();
+    const waitMs = this.#lastClaimFailed ? 0 : CLAIM_WAIT_MS;
+    const [working, workerId] = [this.#concurrency, this.#workerId];
     this.#claiming = this.#channel
-      .claim(this.#readerId, {
-        ...this.#group,
-        limit,
-        leaseMs: this.#host.leaseMs,
-        waitMs: this.#lastClaimFailed ? 0 : CLAIM_WAIT_MS,
-        signal: this.#stopWaiting.signal,
-      })
+      .claim(this.#readerId, { ...this.#group, limit, leaseMs, waitMs, working, workerId, signal: this.#stopWaiting.signal })
       .then(
         (claims) => {
           this.#lastClaimFailed = false;
-          for (const claim of claims) this.#ahead.push(new Job(claim, claimedAt, this.#host));
+          for (const claim of claims) this.#ahead.push(new Job(claim, clock.monotonic(), this.#host));
         },
         (thrown: unknown) => this.#recover(thrown),
       )
@@ -203,16 +228,25 @@ export class Worker<Content = unknown> implements AsyncDisposable {
       });
   }
 
+  /** Waits before the next claim, unless no claim will ever work. */
   async #recover(thrown: unknown): Promise<void> {
+    if (this.#channel.ended?.aborted || (isSSSNError(thrown) && !thrown.retryable)) return this.#endBy(thrown);
     if (this.#stopWaiting.signal.aborted) return;
     this.#lastClaimFailed = true;
     this.#complain(thrown, "claiming failed");
     await sleep(this.#host.clock, RETRY_MS, this.#stopping.signal).catch(() => {});
   }
 
+  #endBy(thrown: unknown): void {
+    if (this.#stopping.signal.aborted) return;
+    const error = toError(thrown);
+    this.#report.endedBy = error;
+    this.#complain(error, "it ends, because claiming will not work any more");
+    this.#stop();
+  }
+
   #start(): void {
     const job = this.#ahead.shift() as Job<Content>;
-    if (!job.isHeld) return this.#count("lost", job.message.id);
     this.#running.add(job);
     const settling = this.#work(job)
       .catch((thrown: unknown) => this.#complain(thrown, "settling a job failed"))
@@ -225,6 +259,7 @@ export class Worker<Content = unknown> implements AsyncDisposable {
 
   async #work(job: Job<Content>): Promise<void> {
     const { clock } = this.#host;
+    if (!job.isHeld) return this.#missed(job);
     const begun = clock.monotonic();
     const cancelSlow = clock.schedule(() => {
       this.#meanMs = SLOW_MS;
@@ -242,45 +277,63 @@ export class Worker<Content = unknown> implements AsyncDisposable {
     this.#meanMs = this.#meanMs === undefined ? tookMs : this.#meanMs * (1 - WEIGHT) + tookMs * WEIGHT;
     this.#running.delete(job);
     this.#wake();
-    if (failure) await this.#giveBack(job, failure.error);
-    else this.#acknowledger.add(job.receipt, job.message.id);
+    const useless =
+      job.verdict ?? (failure && !job.end && isSSSNError(failure.error) && !failure.error.retryable ? failure.error.message : undefined);
+    if (useless !== undefined) await this.#bury(job, useless, failure?.error);
+    else if (failure) await this.#giveBack(job, failure.error);
+    else this.#acknowledger.add({ receipt: job.receipt, messageId: job.message.id, heldUntil: job.heldUntil });
+  }
+
+  /** Its lease ended before its turn came. If the host sees it otherwise, it is given back. */
+  async #missed(job: Job<Content>): Promise<void> {
+    this.#running.delete(job);
+    this.#count(
+      "lost",
+      job.message.id,
+      new SSSNError("lease_lost", "The lease ended before a handler was free. Claim less ahead (prefetch), or lease longer (leaseMs)."),
+    );
+    await this.#giveBackUncounted([job.receipt]);
   }
 
   /** Gives back what was claimed ahead: it was not worked on, so it does not count as a delivery. */
   async #letGo(): Promise<void> {
     const jobs = this.#ahead.splice(0);
-    if (jobs.length === 0) return;
+    if (jobs.length > 0) await this.#giveBackUncounted(jobs.map(({ receipt }) => receipt));
+  }
+
+  async #giveBackUncounted(receipts: readonly string[]): Promise<void> {
     try {
-      await this.#channel.nack(
-        this.#readerId,
-        jobs.map(({ receipt }) => receipt),
-        { ...this.#group, delayMs: 0, uncounted: true },
-      );
+      await this.#channel.nack(this.#readerId, receipts, { ...this.#group, delayMs: 0, uncounted: true });
     } catch (thrown) {
       this.#complain(thrown, "giving back what was claimed ahead failed");
     }
   }
 
   #acknowledged(id: string, outcome: SettleResult["status"] | Error): void {
-    if (outcome instanceof Error) this.#complain(outcome, "acknowledging a job failed");
-    else this.#count(outcome === "acknowledged" || outcome === "already_acknowledged" ? "acknowledged" : "lost", id);
+    if (outcome === "acknowledged" || outcome === "already_acknowledged") this.#count("acknowledged", id);
+    else this.#count("lost", id, outcome instanceof Error ? outcome : lostBefore(outcome));
     this.#wake();
   }
 
-  async #giveBack({ receipt, deliveries, message }: Job<Content>, error: Error): Promise<void> {
-    const { initialMs, factor, maxMs } = this.#backoff;
-    const delayMs = Math.round(Math.min(maxMs, initialMs * factor ** (deliveries - 1)));
-    const [result] = await this.#channel.nack(this.#readerId, [receipt], { ...this.#group, delayMs, reason: error.message });
+  async #giveBack(job: Job<Content>, error: Error): Promise<void> {
+    const { receipt, deliveries, message, end, heldUntil } = job;
+    const how =
+      end === "stopped" ? { delayMs: 0, uncounted: true } : { delayMs: await this.#rest.after(deliveries), reason: error.message };
+    const nack = (): Promise<readonly SettleResult[]> => this.#channel.nack(this.#readerId, [receipt], { ...this.#group, ...how });
+    const [result] = await repeatUntil(this.#host.clock, heldUntil, nack);
     this.#count(result?.status === "released" ? "failed" : "lost", message.id, error);
+  }
+
+  async #bury({ receipt, message, heldUntil }: Job<Content>, reason: string, error?: Error): Promise<void> {
+    const bury = (): Promise<readonly SettleResult[]> => this.#channel.deadLetter(this.#readerId, [receipt], { ...this.#group, reason });
+    const [result] = await repeatUntil(this.#host.clock, heldUntil, bury);
+    this.#count(result?.status === "dead_lettered" ? "dead" : "lost", message.id, error ?? new Error(reason));
   }
 
   #count(outcome: JobEvent["outcome"], id: string, error?: Error): void {
     this.#report[outcome]++;
     if (error)
-      this.#logger.warn(
-        { channel: this.#channel.id, message: id, err: error },
-        `a job on channel ${this.#channel.id} ${outcome === "lost" ? "lost its lease" : "failed and was given back"}`,
-      );
+      this.#logger.warn({ channel: this.#channel.id, message: id, err: error }, `a job on channel ${this.#channel.id} ${TOLD[outcome]}`);
     this.events.emit("job", { outcome, id, ...(error ? { error } : {}) });
   }
 
@@ -289,4 +342,11 @@ export class Worker<Content = unknown> implements AsyncDisposable {
     this.#logger.error({ channel: this.#channel.id, err: error }, `worker on channel ${this.#channel.id}: ${what}`);
     this.events.emit("error", error);
   }
+}
+
+function lostBefore(outcome: SettleResult["status"]): SSSNError {
+  return new SSSNError(
+    "lease_lost",
+    `The job was done, but its lease had ended before it was acknowledged (${outcome}): somebody else may do it again.`,
+  );
 }

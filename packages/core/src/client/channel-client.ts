@@ -1,6 +1,7 @@
 import type { JobHandler } from "../channels/job.js";
 import { Worker, type WorkOptions } from "../channels/worker.js";
-import { SSSNError } from "../errors.js";
+import { SSSNError, isSSSNError } from "../errors.js";
+import { linkSignals } from "../link-signals.js";
 import { validateIdentifier } from "../identifiers.js";
 import type { ChannelMessage, WriteReceipt } from "../message.js";
 import type {
@@ -8,6 +9,7 @@ import type {
   ChannelPort,
   Claim,
   ClaimOptions,
+  CommitOptions,
   CursorOptions,
   DeadLetterOptions,
   ExtendOptions,
@@ -39,7 +41,11 @@ export class ChannelClient {
   readonly systemId: string;
   readonly #channels = new Map<string, ChannelPort>();
   /** The last position that each cursor has been handed, to be confirmed with its next read. */
-  readonly #received = new Map<string, number>();
+  readonly #received = new Map<string, { readonly position: number; readonly log: string }>();
+  /** What was begun through this client and has not ended. */
+  readonly #workers = new Set<Pick<Worker, "close">>();
+  readonly #subscriptions = new Set<Subscription>();
+  readonly #ending = new AbortController();
 
   constructor(systemId: string) {
     this.systemId = validateIdentifier("system id", systemId);
@@ -106,16 +112,22 @@ export class ChannelClient {
     if (options.after !== undefined || options.commit !== undefined) return channel.read(this.systemId, options);
     const cursor = `${channelId}/${options.cursor ?? ""}`;
     const received = this.#received.get(cursor);
-    const result = await channel.read(this.systemId, received === undefined ? options : { ...options, commit: received });
-    this.#received.set(cursor, result.position);
-    return result;
+    try {
+      const result = await channel.read(this.systemId, received ? { ...options, commit: received.position, log: received.log } : options);
+      this.#received.set(cursor, { position: result.position, log: result.log });
+      return result;
+    } catch (error) {
+      // Told once; the next read begins with what the other log knows of the cursor.
+      if (isSSSNError(error, "log_replaced")) this.#received.delete(cursor);
+      throw error;
+    }
   }
 
   positions(channelId: string, options?: CursorOptions): Promise<Positions> {
     return this.#on(channelId, (channel) => channel.positions(this.systemId, options));
   }
 
-  commit(channelId: string, position: number, options?: CursorOptions): Promise<number> {
+  commit(channelId: string, position: number, options?: CommitOptions): Promise<number> {
     return this.#on(channelId, (channel) => channel.commit(this.systemId, position, options));
   }
 
@@ -145,17 +157,59 @@ export class ChannelClient {
     return this.#on(channelId, (channel) => channel.extend(this.systemId, receipts, options));
   }
 
-  subscribe<Content = unknown>(channelId: string, callback: MessageCallback<Content>, options?: SubscribeOptions): Promise<Subscription> {
-    return this.#on<Content, Subscription>(channelId, (channel) => channel.subscribe(this.systemId, callback, options));
+  /** Follows a channel until the subscription is closed, or the system ends. */
+  async subscribe<Content = unknown>(
+    channelId: string,
+    callback: MessageCallback<Content>,
+    options?: SubscribeOptions,
+  ): Promise<Subscription> {
+    this.#assertNotEnded();
+    const subscription = await this.channel<Content>(channelId).subscribe(this.systemId, callback, options);
+    if (this.#ending.signal.aborted) await subscription.close();
+    this.#subscriptions.add(subscription);
+    const forget = (): void => void this.#subscriptions.delete(subscription);
+    subscription.closed.then(forget, forget);
+    return subscription;
   }
 
-  stream<Content = unknown>(channelId: string, options?: StreamOptions): AsyncIterable<ChannelMessage<Content>> {
-    return this.channel<Content>(channelId).stream(this.systemId, options);
+  /** Follows a channel until the loop over it ends, or the system. */
+  async *stream<Content = unknown>(
+    channelId: string,
+    options: StreamOptions = {},
+  ): AsyncGenerator<ChannelMessage<Content>, void, undefined> {
+    this.#assertNotEnded();
+    const { signal, release } = linkSignals(options.signal, this.#ending.signal);
+    try {
+      yield* this.channel<Content>(channelId).stream(this.systemId, { ...options, signal });
+    } finally {
+      release();
+    }
   }
 
-  /** Works a channel off in this system's name. @throws SSSNError `channel_not_connected`. */
+  /** Works a channel off in this system's name, until the worker is closed, or the system ends. @throws SSSNError `channel_not_connected`, `invalid_state`. */
   work<Content = unknown>(channelId: string, handler: JobHandler<Content>, options?: WorkOptions): Worker<Content> {
-    return new Worker(this.channel<Content>(channelId), this.systemId, handler, options);
+    this.#assertNotEnded();
+    const worker = new Worker(this.channel<Content>(channelId), this.systemId, handler, options);
+    this.#workers.add(worker);
+    void worker.closed.then(() => this.#workers.delete(worker));
+    return worker;
+  }
+
+  /**
+   * Ends what was begun through this client: workers finish what they have, subscriptions and streams stop. A system does so when it
+   * shuts down.
+   *
+   * @param options `timeoutMs`: after it, workers give back what they are at. Default 30 000.
+   */
+  async end(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    this.#ending.abort();
+    const closing = [...this.#workers].map((worker) => worker.close(options));
+    await Promise.all([...closing, ...[...this.#subscriptions].map((subscription) => subscription.close())]);
+  }
+
+  #assertNotEnded(): void {
+    if (!this.#ending.signal.aborted) return;
+    throw new SSSNError("invalid_state", `System ${this.systemId} has ended, and begins nothing new.`);
   }
 
   /** An unknown channel rejects like every other failure, instead of throwing where a promise is expected. */

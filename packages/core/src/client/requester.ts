@@ -5,6 +5,7 @@ import { randomToken } from "../log-state/random.js";
 import { NO_METADATA, type ChannelMessage, type Metadata } from "../message.js";
 import { consoleLogger } from "../logger.js";
 import type { ChannelPort, Subscription } from "../ports/channel-port.js";
+import { MAX_DELAY_MS } from "../channels/claim-bounds.js";
 import { Worker, type WorkOptions } from "../channels/worker.js";
 import type { JobContext } from "../channels/job.js";
 
@@ -108,6 +109,8 @@ export class Requester<Request = unknown, Reply = unknown> implements AsyncDispo
         id: correlationId,
         correlationId,
         replyTo: replies.id,
+        // What its asker has given up is not run any more.
+        ttlMs: Math.min(timeoutMs, MAX_DELAY_MS),
         ...(options.metadata === undefined ? {} : { metadata: options.metadata }),
       })
       .catch((thrown: unknown) => this.#pending.get(correlationId)?.reject(toError(thrown)));
@@ -206,7 +209,8 @@ export function answer<Request, Reply>(
         );
       const reply = replyWriter(systemId, requests.id, message, channel);
       try {
-        await reply(await handler(message, context), NO_METADATA);
+        // A handler without a result has answered: with nothing.
+        await reply((await handler(message, context)) ?? (null as Reply), NO_METADATA);
       } catch (error) {
         if (!isSSSNError(error) || error.retryable || error.code === "lease_lost") throw error;
         // There is no content to give, whatever its type.
@@ -226,7 +230,7 @@ function replyWriter<Reply>(
   return async (content, metadata) => {
     try {
       await channel.write(systemId, content, {
-        id: `${message.sequence}.reply@${requestsId}`,
+        id: await replyId(requestsId, message),
         correlationId: message.correlationId ?? message.id,
         recipientId: message.senderId,
         metadata,
@@ -236,4 +240,14 @@ function replyWriter<Reply>(
       if (!isSSSNError(error, "message_conflict")) throw error;
     }
   };
+}
+
+/**
+ * One a request, whatever host and log it came through, so that a request that is worked on twice has one reply. Digested, because the
+ * names together can be longer than an identifier.
+ */
+async function replyId(requestsId: string, { id, sequence, timestamp, senderId, correlationId }: ChannelMessage<unknown>): Promise<string> {
+  const text = new TextEncoder().encode(JSON.stringify([requestsId, id, sequence, timestamp, senderId, correlationId]));
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", text)).subarray(0, 20);
+  return `reply-${Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }

@@ -1,6 +1,9 @@
+import { statementOf } from "../annotations.js";
 import { SSSNError } from "../errors.js";
 import { jsonEquals } from "../json.js";
 import type { ChannelMessage, MessageDraft } from "../message.js";
+import type { DeadMessage } from "../ports/message-store.js";
+import type { ClaimRecord } from "./claim-record.js";
 
 /** @throws SSSNError `position_ahead` when a position lies behind the end of the log. */
 export function checkPosition(channelId: string, position: number, last: number): void {
@@ -25,8 +28,14 @@ export function decideAddressed(channelId: string, made: boolean | undefined, wa
   );
 }
 
+/** What a log answers after it was deleted. */
+export function deletedLog(channelId: string): SSSNError {
+  return new SSSNError("log_deleted", `The log of channel ${channelId} was deleted. Make the channel anew to begin with an empty one.`);
+}
+
 /**
- * Compares a repeated write with the message that is there.
+ * Compares a repeated write with the message that is there: who wrote it, to whom, what, and the metadata that the writer states. Not what
+ * the way added to it, and neither delay nor time to live: those of the first write hold.
  *
  * @throws SSSNError `message_conflict` when the same id comes with another sender, content or address.
  */
@@ -37,7 +46,7 @@ export function checkSameMessage(channelId: string, draft: MessageDraft, stored:
     draft.replyTo === stored.replyTo &&
     draft.recipientId === stored.recipientId &&
     jsonEquals(draft.content, stored.content) &&
-    jsonEquals(draft.metadata, stored.metadata);
+    jsonEquals(statementOf(draft.metadata), statementOf(stored.metadata));
   if (same) return;
   throw new SSSNError(
     "message_conflict",
@@ -46,13 +55,37 @@ export function checkSameMessage(channelId: string, draft: MessageDraft, stored:
   );
 }
 
+/** Whether a message's time to live is over. */
+export function isPast({ validUntil }: ChannelMessage, now: number): boolean {
+  return validUntil !== undefined && validUntil <= now;
+}
+
+/** A dead letter as it is told. */
+export function toDeadMessage({ deliveries, reason, diedAt, deathId }: ClaimRecord, message: ChannelMessage): DeadMessage {
+  return {
+    message,
+    deliveries,
+    ...(reason === undefined ? {} : { reason }),
+    ...(diedAt === undefined ? {} : { diedAt }),
+    ...(deathId === undefined ? {} : { deathId }),
+  };
+}
+
+/** What time it is, on the clock of leases and delays, and for the log. */
+export interface Moment {
+  readonly steady: number;
+  readonly log: number;
+  /** The timestamp of the next message, which was given one or not. */
+  readonly stamp: (given: number | undefined) => number;
+}
+
 /** Makes the stored message of a draft. */
-export function toMessage(draft: MessageDraft, id: string, sequence: number, steadyNow: number): ChannelMessage {
-  const { timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, delayMs } = draft;
+export function toMessage(draft: MessageDraft, id: string, sequence: number, now: Moment): ChannelMessage {
+  const { senderId, content, metadata, correlationId, replyTo, recipientId, delayMs, ttlMs } = draft;
   const message: { -readonly [Field in keyof ChannelMessage]: ChannelMessage[Field] } = {
     id,
     sequence,
-    timestamp,
+    timestamp: now.stamp(draft.timestamp),
     senderId,
     content,
     metadata,
@@ -60,6 +93,7 @@ export function toMessage(draft: MessageDraft, id: string, sequence: number, ste
   if (correlationId !== undefined) message.correlationId = correlationId;
   if (replyTo !== undefined) message.replyTo = replyTo;
   if (recipientId !== undefined) message.recipientId = recipientId;
-  if (delayMs !== undefined && delayMs !== 0) message.availableAt = steadyNow + delayMs;
+  if (delayMs !== undefined && delayMs !== 0) message.availableAt = now.steady + delayMs;
+  if (ttlMs !== undefined) message.validUntil = now.log + ttlMs;
   return Object.freeze(message);
 }

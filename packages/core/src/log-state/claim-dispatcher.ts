@@ -1,7 +1,8 @@
 import type { ChannelMessage } from "../message.js";
 import type { ClaimPage, ClaimRequest, ClaimedMessage } from "../ports/message-store.js";
 import type { LiveBatch } from "./claim-batches.js";
-import type { ClaimLedger, Grant } from "./claim-ledger.js";
+import type { ClaimLedger } from "./claim-ledger.js";
+import type { Grant } from "./claim-record.js";
 
 /** Messages that a lane looks ahead, so that claiming one at a time does not read the log one at a time. */
 const LOOK_AHEAD = 256;
@@ -9,18 +10,20 @@ const LOOK_AHEAD = 256;
 /** The lane of an unaddressed log, and of messages for nobody in particular in an addressed one. */
 export const COMMON_LANE = "";
 
+/** A message, and how much room it takes. */
+export interface SizedMessage {
+  readonly message: ChannelMessage;
+  readonly bytes: number;
+}
+
 /** Where a dispatcher finds messages. */
 export interface LaneSource {
   /** The last stored sequence. */
   last(): number;
   /** Messages of one lane behind a sequence, in order, and up to where the lane has been looked at. */
-  readLane(
-    lane: string,
-    after: number,
-    limit: number,
-  ): Promise<{ readonly messages: readonly ChannelMessage[]; readonly position: number }>;
+  readLane(lane: string, after: number, limit: number): Promise<{ readonly messages: readonly SizedMessage[]; readonly position: number }>;
   /** Messages by sequence; removed ones are missing. */
-  load(sequences: readonly number[]): Promise<ReadonlyMap<number, ChannelMessage>>;
+  load(sequences: readonly number[]): Promise<ReadonlyMap<number, SizedMessage>>;
   /** Makes the ledger's changes durable. */
   persist(): Promise<void>;
 }
@@ -29,9 +32,17 @@ interface Lane {
   readonly key: string;
   /** Up to here the lane's messages are in `ahead`, handed out, or done. */
   fetched: number;
-  ahead: ChannelMessage[];
+  ahead: SizedMessage[];
   fetching?: Promise<void> | undefined;
 }
+
+interface Granted {
+  readonly grant: Grant;
+  /** Missing: it has to be read. */
+  readonly found?: SizedMessage | undefined;
+}
+
+const NOTHING_LOADED: ReadonlyMap<number, SizedMessage> = new Map();
 
 /** Hands out a group's messages, oldest first: what came back, then what was never handed out. */
 export class ClaimDispatcher {
@@ -44,9 +55,19 @@ export class ClaimDispatcher {
     this.#source = source;
   }
 
-  async claim({ readerId, limit, leaseMs, audience }: ClaimRequest): Promise<ClaimPage> {
+  async claim(request: ClaimRequest): Promise<ClaimPage> {
+    const { limit, audience, maxBytes = Infinity } = request;
+    const repeated = this.#ledger.grantedTo(request);
+    if (repeated.length > 0)
+      return this.#page(
+        await this.#complete(
+          repeated.map((grant) => ({ grant })),
+          Infinity,
+        ),
+      );
     const lanes = (audience === undefined ? [COMMON_LANE] : [COMMON_LANE, audience]).map((key) => this.#lane(key));
-    const granted: { readonly grant: Grant; readonly message: ChannelMessage | undefined }[] = [];
+    const granted: Granted[] = [];
+    let bytes = 0;
     let batch: LiveBatch | undefined;
     while (granted.length < limit) {
       const short = lanes.filter((lane) => this.#isShort(lane));
@@ -57,14 +78,17 @@ export class ClaimDispatcher {
         continue;
       }
       if (!batch) this.#ledger.refresh();
-      const next = this.#takeLowest(lanes);
-      if (!next) break;
-      batch ??= this.#ledger.openBatch(readerId, leaseMs);
-      granted.push({ grant: this.#ledger.grant(next.sequence, next.lane, batch), message: next.message });
+      const next = this.#lowest(lanes);
+      if (!next || (granted.length > 0 && bytes + (next.fresh?.bytes ?? 0) > maxBytes)) break;
+      if (next.fresh) next.lane.ahead.shift();
+      bytes += next.fresh?.bytes ?? 0;
+      batch ??= this.#ledger.openBatch(request);
+      granted.push({ grant: this.#ledger.grant(next.sequence, next.lane.key, batch), found: next.fresh });
     }
     for (const lane of lanes) this.#fetchAhead(lane);
+    const claims = await this.#complete(granted, maxBytes);
     if (granted.length > 0) await this.#source.persist();
-    return this.#page(await this.#load(granted));
+    return this.#page(claims);
   }
 
   #page(claims: readonly ClaimedMessage[]): ClaimPage {
@@ -72,13 +96,26 @@ export class ClaimDispatcher {
     return nextAvailableInMs === undefined ? { claims } : { claims, nextAvailableInMs };
   }
 
-  /** Messages that came back are not held in memory: they are read again. */
-  async #load(granted: readonly { readonly grant: Grant; readonly message: ChannelMessage | undefined }[]): Promise<ClaimedMessage[]> {
-    const missing = granted.flatMap(({ grant, message }) => (message ? [] : [grant.sequence]));
-    const loaded = missing.length > 0 ? await this.#source.load(missing) : new Map<number, ChannelMessage>();
-    return granted.flatMap(({ grant: { sequence, receipt, deliveries, expiresAt }, message = loaded.get(sequence) }) =>
-      message ? [{ message, receipt, deliveries, expiresAt }] : [],
-    );
+  /**
+   * The claims with their messages; those that came back are not held in memory, but read again. Before anything of it is stored, what is
+   * too much for one answer is taken back.
+   */
+  async #complete(granted: readonly Granted[], maxBytes: number): Promise<ClaimedMessage[]> {
+    const missing = granted.flatMap(({ grant, found }) => (found ? [] : [grant.sequence]));
+    const loaded = missing.length > 0 ? await this.#source.load(missing) : NOTHING_LOADED;
+    const steady = this.#ledger.now;
+    const claims: ClaimedMessage[] = [];
+    let sum = 0;
+    for (const { grant, found = loaded.get(grant.sequence) } of granted) {
+      if (!found) continue;
+      const { sequence, receipt, deliveries, expiresAt } = grant;
+      if (claims.length > 0 && sum + found.bytes > maxBytes) this.#ledger.takeBack(sequence);
+      else {
+        sum += found.bytes;
+        claims.push({ message: found.message, receipt, deliveries, expiresAt, leaseMs: Math.max(0, expiresAt - steady) });
+      }
+    }
+    return claims;
   }
 
   #lane(key: string): Lane {
@@ -88,7 +125,7 @@ export class ClaimDispatcher {
   }
 
   #isShort(lane: Lane): boolean {
-    while (lane.ahead[0] && this.#ledger.isTaken(lane.ahead[0].sequence)) lane.ahead.shift();
+    while (lane.ahead[0] && this.#ledger.isTaken(lane.ahead[0].message.sequence)) lane.ahead.shift();
     return lane.ahead.length === 0 && lane.fetched < this.#source.last();
   }
 
@@ -109,25 +146,25 @@ export class ClaimDispatcher {
   async #fetchNow(lane: Lane): Promise<void> {
     const after = this.#ledger.nextUnsettled(lane.fetched + 1) - 1;
     const { messages, position } = await this.#source.readLane(lane.key, after, LOOK_AHEAD);
-    for (const message of messages) {
-      if (this.#ledger.isTaken(message.sequence)) continue;
-      if (message.availableAt !== undefined) this.#ledger.defer(message.sequence, lane.key, message.availableAt);
-      else lane.ahead.push(message);
+    for (const found of messages) {
+      const { sequence, availableAt } = found.message;
+      if (this.#ledger.isTaken(sequence)) continue;
+      if (availableAt !== undefined) this.#ledger.defer(sequence, lane.key, availableAt);
+      else lane.ahead.push(found);
     }
     lane.fetched = Math.max(lane.fetched, position);
   }
 
-  #takeLowest(
+  #lowest(
     lanes: readonly Lane[],
-  ): { readonly sequence: number; readonly lane: string; readonly message: ChannelMessage | undefined } | undefined {
-    let best: { sequence: number; lane: Lane; fresh: boolean } | undefined;
+  ): { readonly sequence: number; readonly lane: Lane; readonly fresh: SizedMessage | undefined } | undefined {
+    let best: { sequence: number; lane: Lane; fresh: SizedMessage | undefined } | undefined;
     for (const lane of lanes) {
-      const returned = this.#ledger.firstReturned(lane.key);
-      const ahead = lane.ahead[0]?.sequence;
-      const sequence = Math.min(returned ?? Infinity, ahead ?? Infinity);
-      if (sequence < (best?.sequence ?? Infinity)) best = { sequence, lane, fresh: sequence === ahead };
+      const [ahead] = lane.ahead;
+      const fresh = ahead?.message.sequence ?? Infinity;
+      const sequence = Math.min(this.#ledger.firstReturned(lane.key) ?? Infinity, fresh);
+      if (sequence < (best?.sequence ?? Infinity)) best = { sequence, lane, fresh: sequence === fresh ? ahead : undefined };
     }
-    if (!best) return undefined;
-    return { sequence: best.sequence, lane: best.lane.key, message: best.fresh ? best.lane.ahead.shift() : undefined };
+    return best;
   }
 }

@@ -1,7 +1,7 @@
 import { systemClock, type Clock } from "../clock.js";
 import { SSSNError } from "../errors.js";
 import { validateIdentifier } from "../identifiers.js";
-import { decideAddressed } from "../log-state/checks.js";
+import { decideAddressed, deletedLog } from "../log-state/checks.js";
 import type { ChannelLog, LogOptions, MessageStore, StoreCapabilities } from "../ports/message-store.js";
 import { MemoryChannelLog } from "./memory-channel-log.js";
 
@@ -32,17 +32,36 @@ export class MemoryMessageStore implements MessageStore {
   // Async, so that a refusal is a rejected promise like every other store's.
   async open(channelId: string, options: LogOptions = {}): Promise<ChannelLog> {
     validateIdentifier("channel id", channelId);
-    if (this.#closed) throw new SSSNError("store_closed", `Can't open channel ${channelId}: the memory store is closed.`);
+    this.#assertOpen(`open channel ${channelId}`);
     const known = this.#logs.get(channelId);
     const addressed = decideAddressed(channelId, known?.addressed, options.addressed);
-    const log = known ?? new MemoryChannelLog(channelId, this.#clock, addressed);
+    const log = known ?? new MemoryChannelLog(channelId, this.#clock, options.clock ?? this.#clock, addressed);
     this.#logs.set(channelId, log);
+    if (options.maxDeliveries !== undefined) log.setMaxDeliveries(options.maxDeliveries);
     return log;
+  }
+
+  async list(): Promise<readonly string[]> {
+    this.#assertOpen("list its channels");
+    return [...this.#logs.keys()].sort();
+  }
+
+  async delete(channelId: string): Promise<boolean> {
+    validateIdentifier("channel id", channelId);
+    this.#assertOpen(`delete channel ${channelId}`);
+    const log = this.#logs.get(channelId);
+    log?.close(deletedLog(channelId));
+    return this.#logs.delete(channelId);
+  }
+
+  #assertOpen(what: string): void {
+    if (this.#closed) throw new SSSNError("store_closed", `Can't ${what}: the memory store is closed.`);
   }
 
   close(): Promise<void> {
     this.#closed = true;
-    for (const log of this.#logs.values()) log.close();
+    for (const [id, log] of this.#logs)
+      log.close(new SSSNError("store_closed", `Channel ${id} can't be used: its memory store is closed.`));
     return Promise.resolve();
   }
 

@@ -21,6 +21,10 @@ export interface ChannelInfo {
   readonly visibility: Visibility;
   /** How often a periodic channel polls its source, in ms. */
   readonly periodMs?: number;
+  /** A work queue that may be read as well. */
+  readonly shared?: boolean;
+  /** How long a message rests after a failure, where the channel says so. */
+  readonly backoff?: BackoffOptions;
   readonly endpoints: readonly ChannelEndpoint[];
 }
 
@@ -34,6 +38,8 @@ export interface WriteOptions {
   readonly metadata?: Metadata;
   /** After how many ms it can be claimed. It is readable at once. Default 0; at most 10 years. */
   readonly delayMs?: number;
+  /** How long it is delivered and handed out, in ms from now, from 1 to 10 years. Then it stays in the history only. Default: for ever. */
+  readonly ttlMs?: number;
 }
 
 /** One message of a batch. */
@@ -47,6 +53,8 @@ export interface ReadOptions {
   readonly limit?: number;
   /** The cursor's name. Default: the reader's id. */
   readonly cursor?: string;
+  /** The identity of the log that the positions are from, as an earlier read told it: another one is refused with `log_replaced`. */
+  readonly log?: string;
   /** Read behind this sequence instead of behind the cursor; moves no cursor. 0 is the start. */
   readonly after?: number;
   /**
@@ -64,6 +72,8 @@ export interface ReadResult<Content> {
   readonly position: number;
   /** How many messages were removed before this reader got to them. */
   readonly skipped: number;
+  /** Who the log is: positions mean something in this one only. */
+  readonly log: string;
 }
 
 /** Positions in a log. */
@@ -74,12 +84,22 @@ export interface Positions {
   readonly last: number;
   /** Where the cursor stands; left out before its first commit. */
   readonly cursor?: number;
+  /** Who the log is: positions mean something in this one only. */
+  readonly log: string;
+  /** What time it is for the log, in ms since the Unix epoch: what the age of its messages is judged by. */
+  readonly now: number;
 }
 
 /** Which of a reader's cursors. */
 export interface CursorOptions {
   /** The cursor's name. Default: the reader's id. */
   readonly cursor?: string;
+}
+
+/** Which of a reader's cursors, and in which log. */
+export interface CommitOptions extends CursorOptions {
+  /** The identity of the log that the position is from: another one is refused with `log_replaced`. */
+  readonly log?: string;
 }
 
 /** Where a cursor can be sought to. */
@@ -95,6 +115,15 @@ export interface ClaimOptions {
   readonly leaseMs?: number;
   /** How long to wait for a message when there is none, up to 60 000 ms. Default 0. */
   readonly waitMs?: number;
+  /**
+   * How many of the messages are worked on at once, in their order. When the leases lapse, only so many unsettled ones count as delivered,
+   * because the others were merely fetched ahead. Default: all.
+   */
+  readonly working?: number;
+  /** Tells workers of one reader apart, so that `working` holds over all the calls of one. Default: every call is a worker of its own. */
+  readonly workerId?: string;
+  /** Names the call: when it is repeated, because its answer was lost, it is answered with what it was granted. Remote channels do so by themselves. */
+  readonly callId?: string;
   /** Ends the wait. */
   readonly signal?: AbortSignal;
 }
@@ -136,18 +165,42 @@ export type StartPosition = "now" | "start" | { readonly after: number };
 export interface StreamOptions {
   /** Default `"now"`. */
   readonly from?: StartPosition;
+  /** The identity of the log that `from.after` is a position of: another one is refused with `log_replaced`. */
+  readonly log?: string;
+  /** What happens when the log is replaced while it is followed over a network: the stream ends with `log_replaced`, or goes on with the first message of the other one. Default `"end"`. */
+  readonly ifReplaced?: "end" | "start";
   readonly signal?: AbortSignal;
 }
 
 /** Where a subscription begins, and whether it remembers how far it came. */
 export interface SubscribeOptions extends StreamOptions {
-  /** A durable subscription: starts behind this cursor and commits each message after the callback is done with it. */
+  /**
+   * A durable subscription: starts behind this cursor and commits each message after the callback is done with it. A message whose
+   * callback fails comes again.
+   */
   readonly cursor?: string;
+  /** Durable subscriptions: how often a message is tried, from 1. Then the subscription ends with `delivery_failed`. Default 10. */
+  readonly attempts?: number;
+  /** Durable subscriptions: how long a message rests that failed. Default: 100 ms, doubling, up to 30 s. */
+  readonly backoff?: BackoffOptions;
+}
+
+/** How long to rest between attempts: a time that grows, up to a bound. */
+export interface BackoffOptions {
+  /** The first rest, in ms, up to 10 years. Default 1 000. */
+  readonly initialMs?: number;
+  /** Each further rest is so many times as long, from 1 to 10. Default 2. */
+  readonly factor?: number;
+  /** The longest rest, in ms, up to 10 years. Default 300 000. */
+  readonly maxMs?: number;
 }
 
 /** A live delivery, one message after the other in log order. */
 export interface Subscription extends AsyncDisposable {
-  /** Ends it; resolves when the callback that may be running is done. */
+  /**
+   * Ends it; resolves when the callback that may be running is done, and after 30 s at the latest. Called by the callback itself, it does
+   * not wait for it.
+   */
   close(): Promise<void>;
   /** Settles when it has ended: with an error when it broke off. */
   readonly closed: Promise<void>;
@@ -159,13 +212,19 @@ export type MessageCallback<Content> = (message: ChannelMessage<Content>) => unk
 /** The consumption interface: what a channel in this process and one behind HTTP have in common. */
 export interface ChannelPort<Content = unknown> {
   readonly id: string;
+  /** Aborts when the channel has ended for good, where that can be told: whoever waits for it can stop. */
+  readonly ended?: AbortSignal;
+  /** False while calls go unanswered and are repeated, as those of a remote channel whose host is away. Left out: it is always reached. */
+  readonly isReachable?: boolean;
+  /** Where a remote channel lives, such as `https://orders.example`. Left out: in this process. */
+  readonly origin?: string;
   info(readerId: string): Promise<ChannelInfo>;
   write(senderId: string, content: Content, options?: WriteOptions): Promise<WriteReceipt>;
   writeBatch(senderId: string, entries: readonly WriteEntry<Content>[]): Promise<readonly WriteReceipt[]>;
   read(readerId: string, options?: ReadOptions): Promise<ReadResult<Content>>;
   /** Where the log begins and ends, and where the reader's cursor stands. */
   positions(readerId: string, options?: CursorOptions): Promise<Positions>;
-  commit(readerId: string, position: number, options?: CursorOptions): Promise<number>;
+  commit(readerId: string, position: number, options?: CommitOptions): Promise<number>;
   seek(readerId: string, target: SeekTarget, options?: CursorOptions): Promise<number>;
   claim(readerId: string, options?: ClaimOptions): Promise<readonly Claim<Content>[]>;
   acknowledge(readerId: string, receipts: readonly string[], options?: SettleOptions): Promise<readonly SettleResult[]>;
@@ -199,4 +258,11 @@ export interface ChannelHostPort<Content = unknown> {
   remove(adminId: string, ids: readonly string[]): Promise<number>;
   deadLetters(adminId: string, options?: SettleOptions & { readonly limit?: number }): Promise<readonly DeadMessage[]>;
   requeue(adminId: string, options?: SettleOptions & { readonly ids?: readonly string[] }): Promise<number>;
+  /**
+   * Deletes a group with its claims, its dead letters and what it has settled: unfinished work of it is no reason any more to keep
+   * a message. A claim makes it anew. Resolves with whether there was one.
+   */
+  deleteGroup(adminId: string, group: string): Promise<boolean>;
+  /** Deletes a cursor, the reader's default one where `cursor` is left out. Resolves with whether there was one. */
+  deleteCursor(adminId: string, readerId: string, options?: CursorOptions): Promise<boolean>;
 }

@@ -1,38 +1,4 @@
-/** What a principal may do: each role includes the ones before it. */
-export type Role = "read" | "write" | "admin";
-
-/** Roles from the least to the most powerful. */
-export const ROLES: readonly Role[] = ["read", "write", "admin"];
-
-/** Tells whether a granted role covers a needed one. Anything that is no role covers nothing. */
-export function roleCovers(granted: unknown, needed: Role): boolean {
-  const level = ROLES.indexOf(granted as Role);
-  return level >= 0 && level >= ROLES.indexOf(needed);
-}
-
-/** Every operation on a channel and the role that it takes. The routes, the checks and the documented table come from here. */
-export const OPERATION_ROLES = {
-  info: "read",
-  read: "read",
-  commit: "read",
-  seek: "read",
-  stream: "read",
-  claim: "read",
-  acknowledge: "read",
-  nack: "read",
-  "dead-letter": "read",
-  extend: "read",
-  write: "write",
-  history: "admin",
-  stats: "admin",
-  clear: "admin",
-  evict: "admin",
-  remove: "admin",
-  requeue: "admin",
-} as const satisfies Record<string, Role>;
-
-/** The name of an operation on a channel. */
-export type ChannelOperation = keyof typeof OPERATION_ROLES;
+import type { ChannelOperation, Role } from "./roles.js";
 
 /** Who a request is from, after authentication. */
 export interface Principal {
@@ -46,9 +12,15 @@ export interface Principal {
 /** Whom a credential is for, and what it allows. */
 export interface TokenRequest {
   readonly systemId: string;
-  readonly role: Role;
+  /** For every channel in `channels`. Left out: `roles` says it all. */
+  readonly role?: Role;
   /** Channel ids, or `"*"` for all. Left out: none. */
   readonly channels?: readonly string[] | "*";
+  /**
+   * A role a channel: by its id, or by how its id begins and a `*`, such as `"orders-*"`. The longest that fits counts, and before
+   * `role`.
+   */
+  readonly roles?: Readonly<Record<string, Role>>;
   /** Lifetime in seconds. Default 86 400. */
   readonly expiresInSeconds?: number;
 }
@@ -63,9 +35,14 @@ export interface ChannelSecurity {
   authorizeWrite(systemId: string, channelId: string): Promise<boolean> | boolean;
   authorizeAdmin(systemId: string, channelId: string): Promise<boolean> | boolean;
   /**
+   * Whether a system has a role on a channel, for those two that have no method of their own. Left out: `watch` takes what `read`
+   * takes, and `observe` what `admin` takes.
+   */
+  authorizeRole?(systemId: string, channelId: string, role: "watch" | "observe"): Promise<boolean> | boolean;
+  /**
    * What a transport asks before it dispatches anything: authenticates the credential and authorizes the operation.
    *
-   * @throws SSSNError `token_invalid`, `token_expired`, `insufficient_role`, `insufficient_scope`.
+   * @throws SSSNError `token_invalid`, `token_expired`, `insufficient_role`, `insufficient_scope`, and `keys_unavailable` when it can't be told now.
    */
   authorizeRequest(credential: string, channelId: string, operation: ChannelOperation): Promise<Principal>;
   /** Issues a credential. */

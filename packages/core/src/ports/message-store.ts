@@ -1,5 +1,5 @@
 import "../disposable.js";
-import type { Cancel } from "../clock.js";
+import type { Cancel, Clock } from "../clock.js";
 import type { ChannelMessage, MessageDraft, WriteReceipt } from "../message.js";
 
 /** What a store promises beyond the rules that all stores keep. Declared once, for code, tests and users. */
@@ -25,6 +25,16 @@ export interface MessageStore extends AsyncDisposable {
    * `invalid_state` when the log was made with another `addressed`.
    */
   open(channelId: string, options?: LogOptions): Promise<ChannelLog>;
+  /** The ids of all channels whose logs are here, open or not, in the order of their text. */
+  list(): Promise<readonly string[]>;
+  /**
+   * Deletes a channel's log with everything in it: messages, cursors, groups. Its open {@link ChannelLog} answers `log_deleted` from then on; opening
+   * the id again makes a new log, of another identity.
+   *
+   * @returns whether there was one.
+   * @throws SSSNError `store_closed`, `store_unavailable`, `invalid_identifier`.
+   */
+  delete(channelId: string): Promise<boolean>;
   /** Waits for what is under way, then lets go of everything. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -36,6 +46,13 @@ export interface LogOptions {
    * made, for good. Default: as it was made; false for a new one.
    */
   readonly addressed?: boolean;
+  /**
+   * After so many deliveries that count, from 1, a message that comes back is a dead letter of its group. It holds from this opening
+   * on, also for what came back before. Default: as it was opened last; no bound for a log that is opened first.
+   */
+  readonly maxDeliveries?: number;
+  /** What time it is for the log, where the store has no clock of its own engine. Decided by its first opening in a process. Default: the store's clock. */
+  readonly clock?: Clock;
 }
 
 /** What a reader of an addressed log may see; `undefined` sees everything. */
@@ -49,6 +66,8 @@ export interface ReadRequest {
   readonly limit: number;
   /** Only messages addressed to this reader or to nobody. Left out: all. */
   readonly audience?: Audience;
+  /** A page ends before its messages have more bytes than this, as the store counts them; it holds one message at least. Left out: no bound. */
+  readonly maxBytes?: number;
 }
 
 /** What a read returns. */
@@ -79,6 +98,17 @@ export interface ClaimRequest {
   readonly limit: number;
   readonly leaseMs: number;
   readonly audience?: Audience;
+  /** Fewer are handed out where they have more bytes than this, as the store counts them, but one at least. Left out: no bound. */
+  readonly maxBytes?: number;
+  /**
+   * How many of the claimed messages the reader works on at once, in order. When all leases lapse, only so many unsettled ones count as
+   * delivered; the others were merely fetched ahead. Left out: all count.
+   */
+  readonly working?: number;
+  /** Tells workers of one reader apart, so that `working` holds over all the calls of one. Left out: every call is a worker of its own. */
+  readonly workerId?: string;
+  /** Names this call of this reader: repeated under the same name, it is answered with what it was granted and still holds. */
+  readonly callId?: string;
 }
 
 /** A lease on one message in one group. */
@@ -90,6 +120,8 @@ export interface ClaimedMessage {
   readonly deliveries: number;
   /** When the lease ends, in ms since the Unix epoch by the host's steady clock. */
   readonly expiresAt: number;
+  /** How much is left of the lease, in ms, as the answer is given: count it from when the answer comes, on a clock of your own. */
+  readonly leaseMs: number;
 }
 
 /** What a claim returns. */
@@ -135,13 +167,15 @@ export interface SettleResult {
 
 /** What may stay in a log. Left out: no bound. */
 export interface RetentionPolicy {
-  /** Oldest age, in ms, by the host's timestamps. */
+  /** Oldest age, in ms, by the log's own clock. */
   readonly maxAgeMs?: number;
   readonly maxCount?: number;
   /** Most bytes of stored messages, as the store counts them. */
   readonly maxBytes?: number;
   /** Never remove what some group has not settled yet. Default false. */
   readonly keepUnsettled?: boolean;
+  /** How long dead letters are kept, in ms since they died. Left out: until a person decides. No other bound removes them or counts them. */
+  readonly maxDeadAgeMs?: number;
 }
 
 /** How far a group is with its work. */
@@ -173,6 +207,8 @@ export interface LogStats {
   readonly first: number;
   /** The last sequence ever given out; 0 before the first. */
   readonly last: number;
+  /** How many kept messages are past their time to live. No group counts them as ready, delayed or unfinished. */
+  readonly expired: number;
   readonly groups: readonly GroupStats[];
   readonly cursors: readonly CursorStats[];
 }
@@ -180,13 +216,37 @@ export interface LogStats {
 /** A dead letter that is still in the log. */
 export interface DeadMessage {
   readonly message: ChannelMessage;
+  /** How often it was delivered in vain. */
   readonly deliveries: number;
+  /** What the last handler failed with, or that none ever said. */
   readonly reason?: string;
+  /** When it died, in ms since the Unix epoch; left out for what died under an earlier release, whose age counts from the opening of its log. */
+  readonly diedAt?: number;
+  /** Names this death, so that a copy of it elsewhere is made once. */
+  readonly deathId?: string;
+}
+
+/** Which dead letters to list. */
+export interface DeadRequest {
+  /** From 1. */
+  readonly limit: number;
+  /** Only those whose copy elsewhere was not reported with {@link ChannelLog.forwarded} yet. Default false. */
+  readonly pending?: boolean;
+}
+
+/** Where a log begins and ends. */
+export interface LogBounds {
+  /** The first kept sequence; `last + 1` when the log is empty. */
+  readonly first: number;
+  /** The last sequence that is stored; 0 before the first. */
+  readonly last: number;
 }
 
 /** One channel's durable record. All methods reject with `store_closed` after the store was closed. */
 export interface ChannelLog {
   readonly channelId: string;
+  /** Who the log is: made with it, and never again. A position means something in the log of this identity only. */
+  readonly identity: string;
   /**
    * Adds messages to the end, all or none. Resolves when they are as durable as the store promises, and only then.
    *
@@ -202,8 +262,9 @@ export interface ChannelLog {
   read(request: ReadRequest): Promise<LogPage>;
   /** The message with this id, if it is still there. */
   get(id: string): Promise<ChannelMessage | undefined>;
-  /** The first kept sequence (`last + 1` when empty) and the last one given out that is stored. */
-  bounds(): Promise<{ readonly first: number; readonly last: number }>;
+  bounds(): Promise<LogBounds>;
+  /** What time it is for this log, in ms since the Unix epoch: what timestamps and ages are taken from. It never goes back. */
+  now(): number;
 
   /** Where a cursor stands; `undefined` before its first commit. */
   cursor(key: CursorKey): Promise<number | undefined>;
@@ -219,7 +280,9 @@ export interface ChannelLog {
   /** Settles or extends claims of one reader; answers one for one, in order. */
   settle(group: string, readerId: string, settlements: readonly Settlement[]): Promise<readonly SettleResult[]>;
   /** The dead letters of a group, oldest first. */
-  dead(group: string, limit: number): Promise<readonly DeadMessage[]>;
+  dead(group: string, request: DeadRequest): Promise<readonly DeadMessage[]>;
+  /** Copies of these dead letters are safe elsewhere, or not wanted: they are no longer pending. */
+  forwarded(group: string, ids: readonly string[]): Promise<void>;
   /** Makes dead letters available again, with their deliveries at 0. Left out ids: all. Resolves with how many. */
   requeue(group: string, ids?: readonly string[]): Promise<number>;
 
@@ -228,6 +291,17 @@ export interface ChannelLog {
   /** Removes messages by id, claimed or not; unknown ids are ignored. Resolves with how many went. */
   remove(ids: readonly string[]): Promise<number>;
   stats(): Promise<LogStats>;
+  /** The figures of a group that nobody has ever claimed in. */
+  untouched(): Promise<Omit<GroupStats, "group">>;
+
+  /** Whether there is such a group: its first claim makes it. */
+  hasGroup(group: string): boolean;
+  /** How many groups there are. */
+  readonly groupCount: number;
+  /** Deletes a group: its claims, its dead letters, what it has settled. Resolves with whether there was one. */
+  deleteGroup(group: string): Promise<boolean>;
+  /** Deletes a cursor. Resolves with whether there was one. */
+  deleteCursor(key: CursorKey): Promise<boolean>;
 
   /** Calls back when there may be something new: an append, a released claim. It carries no payload. */
   onChange(listener: () => void): Cancel;

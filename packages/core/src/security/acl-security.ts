@@ -1,15 +1,7 @@
 import { SSSNError, describe } from "../errors.js";
 import { validateIdentifier } from "../identifiers.js";
-import {
-  OPERATION_ROLES,
-  ROLES,
-  roleCovers,
-  type ChannelOperation,
-  type ChannelSecurity,
-  type Principal,
-  type Role,
-  type TokenRequest,
-} from "../ports/channel-security.js";
+import { type ChannelSecurity, type Principal, type TokenRequest } from "../ports/channel-security.js";
+import { ROLES, roleAllows, roleCovers, type ChannelOperation, type Role } from "../ports/roles.js";
 import { insufficientRole, invalidToken } from "./refusals.js";
 
 /**
@@ -34,7 +26,7 @@ export class ACLSecurity implements ChannelSecurity {
   }
 
   /**
-   * Gives a system a role, which includes the lower ones. A higher role that it has already stays.
+   * Gives a system a role, which includes the lower ones. A higher role that it has already stays; `observe` and one of the others replace each other.
    *
    * @throws SSSNError `invalid_argument` for a role that does not exist. The case of its letters does not matter.
    */
@@ -67,16 +59,20 @@ export class ACLSecurity implements ChannelSecurity {
     return roleCovers(this.#roles.get(systemId), "admin");
   }
 
+  authorizeRole(systemId: string, _channelId: string, role: "watch" | "observe"): boolean {
+    return roleCovers(this.#roles.get(systemId), role);
+  }
+
   async authorizeRequest(credential: string, channelId: string, operation: ChannelOperation): Promise<Principal> {
     const principal = await this.authenticate(credential);
     if (!principal) throw invalidToken();
-    if (!roleCovers(principal.role, OPERATION_ROLES[operation])) throw insufficientRole(principal.systemId, channelId, operation);
+    if (!roleAllows(principal.role, operation)) throw insufficientRole(principal.systemId, channelId, operation);
     return principal;
   }
 
-  /** Grants the role, and gives the name back as the credential. */
-  generateToken({ systemId, role }: TokenRequest): Promise<string> {
-    this.grant(systemId, role);
-    return Promise.resolve(systemId);
+  /** Grants the role, and gives the name back as the credential. @throws SSSNError `invalid_argument` without a role: there is one for all channels. */
+  async generateToken({ systemId, role }: TokenRequest): Promise<string> {
+    this.grant(systemId, role ?? "");
+    return systemId;
   }
 }

@@ -1,5 +1,5 @@
 import { SSSNError } from "../errors.js";
-import { OPERATION_ROLES, type ChannelOperation } from "../ports/channel-security.js";
+import { OPERATION_ROLES, type ChannelOperation } from "../ports/roles.js";
 
 /** The one answer to a credential that is not valid: it never says what was wrong with it. */
 export function invalidToken(cause?: unknown): SSSNError {

@@ -5,7 +5,9 @@ import { systemClock, type Clock } from "../clock.js";
 import { SSSNError, describe } from "../errors.js";
 import { EventSource } from "../events.js";
 import { validateIdentifier } from "../identifiers.js";
-import { consoleLogger, type Logger } from "../logger.js";
+import { InsideCall } from "../inside-call.js";
+import { consoleLogger, guardLogger, type Logger } from "../logger.js";
+import { refuseUnknownOptions } from "../options.js";
 import type { WriteReceipt } from "../message.js";
 import type {
   Claim,
@@ -79,15 +81,18 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
   #deployment: Deployment<this> | undefined;
   #sealed = false;
   #tick = 0;
+  readonly #inStep = new InsideCall();
+  #endedByStep = false;
 
   constructor(options: SystemOptions) {
+    if (new.target === BaseSystem) refuseUnknownOptions("BaseSystem", options, SYSTEM_OPTIONS);
     this.id = validateIdentifier("system id", options.id);
     this.name = options.name ?? options.id;
     this.description = options.description ?? "";
     this.client = new ChannelClient(this.id);
     this.#exposed = new Capabilities(this.client);
     this.clock = options.clock ?? systemClock;
-    this.logger = options.logger ?? consoleLogger;
+    this.logger = guardLogger(options.logger ?? consoleLogger);
     this.#tickRate = checkTickRate(options.tickRate ?? 1);
     this.#capabilities = [...(options.capabilities ?? [])];
     this.#errors.events.on("error", (error) => this.events.emit("error", error));
@@ -95,8 +100,16 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
 
   // ---------------------------------------------------------------- to override
 
-  /** Builds the topology: add channels, subsystems and subscriptions here. Called once, before anything starts. */
+  /** Builds the topology: add channels and subsystems here. Called once, before anything starts; for workers and subscriptions there is {@link BaseSystem.onStart}. */
   setup(): unknown {
+    return undefined;
+  }
+
+  /**
+   * Once when everything runs: channels work, addresses answer, the loops are about to begin. Begin workers and subscriptions here; what is
+   * begun through `client` ends with the system. What it throws makes the launch fail.
+   */
+  onStart(): unknown {
     return undefined;
   }
 
@@ -111,7 +124,7 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
     return undefined;
   }
 
-  /** Once when the system shuts down: its loop has ended, its channels still work. Close workers here. */
+  /** Once when the system shuts down: its loop and what was begun through `client` have ended, its channels still work. */
   onShutdown(_options: { readonly timeoutMs: number }): unknown {
     return undefined;
   }
@@ -168,6 +181,58 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
     this.client.connect(channel);
     this.#channels.set(channel.id, channel);
     return channel;
+  }
+
+  /**
+   * Adds a channel to a system that runs: starts it, and where the system is published and the channel is public, makes it reachable.
+   *
+   * @throws SSSNError `duplicate_id`, `invalid_state` when the system does not run, and what starting throws: then it is not added.
+   */
+  async startChannel<Channel extends BaseChannel>(channel: Channel): Promise<Channel> {
+    const deployment = this.#running(`start channel ${channel.id}`);
+    this.client.connect(channel);
+    this.#channels.set(channel.id, channel);
+    try {
+      await deployment.include(channel);
+      return channel;
+    } catch (error) {
+      this.#channels.delete(channel.id);
+      this.client.disconnect(channel.id);
+      throw error;
+    }
+  }
+
+  /**
+   * Takes an owned channel from a system that runs: it is unreachable at once, finishes what is under way, and ends. Its log stays in the
+   * store; `store.delete()` deletes it.
+   *
+   * @param options `timeoutMs`: the deadline. Default 30 000.
+   * @throws SSSNError `channel_not_connected` for one that is not owned, `invalid_state` when the system does not run.
+   */
+  async removeChannel(channelId: string, options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    const deployment = this.#running(`remove channel ${channelId}`);
+    const channel = this.#channels.get(channelId);
+    if (!channel) {
+      const known = [...this.#channels.keys()];
+      throw new SSSNError(
+        "channel_not_connected",
+        `System ${this.id} owns no channel ${describe(channelId)}. It owns: ${known.join(", ") || "none"}.`,
+        { details: { known } },
+      );
+    }
+    this.#channels.delete(channelId);
+    this.client.disconnect(channelId);
+    await deployment.exclude(channel, options);
+  }
+
+  #running(what: string): Pick<Deployment<this>, "include" | "exclude"> {
+    const deployment = this.#root().#deployment;
+    if (deployment && this.#sealed && this.#state !== SystemState.STOPPED) return deployment;
+    throw new SSSNError("invalid_state", `Can't ${what}: system ${this.id} is ${this.#state}. Before the launch use addChannel().`);
+  }
+
+  #root(): BaseSystem {
+    return this.#parent ? this.#parent.#root() : this;
   }
 
   /**
@@ -247,7 +312,7 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
   // ---------------------------------------------------------------- running
 
   /** Runs the tree in this process. Resolves when all of it runs. @throws SSSNError `invalid_state`, and whatever a part fails to start with: then nothing is left running. */
-  launch(options: RunOptions = {}): Promise<RunningSystem<this>> {
+  async launch(options: RunOptions = {}): Promise<RunningSystem<this>> {
     return this.#deploy().launch(options);
   }
 
@@ -257,7 +322,7 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
    *
    * @throws SSSNError `insecure_publication`, `address_in_use`, `invalid_state`.
    */
-  publish(options: PublishOptions): Promise<RunningSystem<this>> {
+  async publish(options: PublishOptions): Promise<RunningSystem<this>> {
     return this.#deploy().publish(options);
   }
 
@@ -280,12 +345,14 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
     const ticker = new Ticker(this.clock, 1000 / rate, () => this.#stepOnce());
     ticker.start(0);
     await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-    await ticker.stop();
+    const stopped = ticker.stop();
+    // A step that ends its own system waits for what waits for it.
+    if (!this.#endedByStep) await stopped;
   }
 
   async #stepOnce(): Promise<void> {
     try {
-      await this.step({ signal: this.#stopping.signal, tick: ++this.#tick });
+      await this.#inStep.run(() => this.step({ signal: this.#stopping.signal, tick: ++this.#tick }));
     } catch (thrown) {
       this.#errors.report("step", thrown, this.logger, (_phase, error) => this.onStepError(error));
     }
@@ -297,12 +364,13 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
   }
 
   /** @internal */
-  endAnswering(options: { readonly timeoutMs: number }): Promise<void> {
-    return this.#exposed.close(options);
+  async endWork(options: { readonly timeoutMs: number }): Promise<void> {
+    await Promise.all([this.#exposed.close(options), this.client.end(options)]);
   }
 
   /** @internal Ends the loop after the current step. */
   endLoop(): void {
+    this.#endedByStep ||= this.#inStep.isActive;
     this.#stopping.abort(new SSSNError("invalid_state", `System ${this.id} is stopping.`));
   }
 
@@ -368,26 +436,5 @@ function checkTickRate(rate: number): number {
   throw new SSSNError("invalid_argument", `tickRate is in steps per second, above 0 and up to 1000, but is ${describe(rate)}.`);
 }
 
-/** A system out of functions, for when a class is more than is needed. */
-export interface SystemDefinition extends SystemOptions {
-  readonly setup?: (system: BaseSystem) => unknown;
-  readonly step?: (system: BaseSystem, context: StepContext) => unknown;
-  readonly onStepError?: (error: Error) => unknown;
-}
-
-/** Makes a system out of functions. */
-export function defineSystem(definition: SystemDefinition): BaseSystem {
-  return new (class extends BaseSystem {
-    override setup(): unknown {
-      return definition.setup?.(this);
-    }
-
-    override step(context: StepContext): unknown {
-      return definition.step?.(this, context);
-    }
-
-    override onStepError(error: Error): unknown {
-      return definition.onStepError ? definition.onStepError(error) : super.onStepError(error);
-    }
-  })(definition);
-}
+/** What every system can be told. */
+export const SYSTEM_OPTIONS: ReadonlySet<string> = new Set(["id", "name", "description", "tickRate", "capabilities", "clock", "logger"]);

@@ -1,3 +1,4 @@
+import type { BaseChannel } from "../channels/base-channel.js";
 import type { ChannelDrainReport } from "../channels/channel-lifecycle.js";
 import type { Clock } from "../clock.js";
 import { SSSNError, toError } from "../errors.js";
@@ -5,7 +6,7 @@ import type { Logger } from "../logger.js";
 import { Visibility } from "../message.js";
 import type { ChannelDirectory, ChannelTransport, PublishedRegistration } from "../ports/channel-transport.js";
 import { SystemState, type ManagedSystem, type RunOptions, type ShutdownReport } from "./managed-system.js";
-import { checkUnique, systemsOf } from "./topology.js";
+import { checkUnique, publicDescriptors, systemsOf } from "./topology.js";
 
 /** Where a system is published. */
 export interface PublishOptions extends RunOptions {
@@ -26,6 +27,9 @@ export interface RunningSystem<System extends ManagedSystem = ManagedSystem> ext
 
 const DEFAULT_DEADLINE_MS = 30_000;
 
+/** Until which part of the deadline each part of a shutdown may go on. */
+const SHARES = { registration: 0.1, transport: 0.4, work: 0.6, application: 0.85 };
+
 /** Starts a tree of systems and shuts it down again; once. */
 export class Deployment<System extends ManagedSystem> {
   readonly closed: Promise<ShutdownReport>;
@@ -36,6 +40,7 @@ export class Deployment<System extends ManagedSystem> {
   #loops: Promise<void>[] = [];
   #transport: ChannelTransport | undefined;
   #registration: PublishedRegistration | undefined;
+  #directory: ChannelDirectory | undefined;
   #starting: Promise<unknown> = Promise.resolve();
   #closing: Promise<ShutdownReport> | undefined;
 
@@ -51,6 +56,7 @@ export class Deployment<System extends ManagedSystem> {
   launch(options: RunOptions): Promise<RunningSystem<System>> {
     return this.#begin(async () => {
       await this.#startChannels();
+      await this.#tellStarted();
       this.#startLoops(options);
       return [];
     });
@@ -58,23 +64,52 @@ export class Deployment<System extends ManagedSystem> {
 
   publish(options: PublishOptions): Promise<RunningSystem<System>> {
     return this.#begin(async () => {
-      const published = systemsOf(this.#root).flatMap(({ channels }) =>
-        channels.filter(({ visibility }) => visibility === Visibility.PUBLIC),
-      );
+      const published = systemsOf(this.#root).flatMap(({ channels }) => channels.filter(isPublic));
       this.#transport = options.transport;
       for (const channel of published) options.transport.attach(channel);
       await this.#startChannels();
       const addresses = await options.transport.start();
+      await this.#tellStarted();
       this.#startLoops(options);
-      const directory = options.directory ?? this.#findDirectory();
-      const descriptors = systemsOf(this.#root).map((system) => system.descriptor());
-      this.#registration = await directory?.publish(
-        this.#root.id,
-        published.map((channel) => channel.describe()),
-        descriptors,
-      );
+      this.#directory = options.directory ?? this.#findDirectory();
+      await this.#register();
       return addresses;
     });
+  }
+
+  /** Tells the directory, if there is one, what can be reached now. */
+  async #register(): Promise<void> {
+    const before = this.#registration;
+    const channels = systemsOf(this.#root).flatMap((system) => system.channels.filter(isPublic));
+    this.#registration = await this.#directory?.publish(
+      this.#root.id,
+      channels.map((channel) => channel.describe()),
+      publicDescriptors(this.#root),
+    );
+    await before?.withdraw();
+  }
+
+  /** Takes in a channel while everything runs. */
+  async include(channel: BaseChannel): Promise<void> {
+    checkUnique(this.#root);
+    await channel.start();
+    if (!this.#transport || !isPublic(channel)) return;
+    this.#transport.attach(channel);
+    await this.#register();
+  }
+
+  /** Lets go of a channel that its system has already let go of. */
+  async exclude(channel: BaseChannel, options: { readonly timeoutMs?: number }): Promise<void> {
+    if (this.#transport && isPublic(channel)) {
+      this.#transport.detach(channel.id);
+      await this.#register();
+    }
+    await channel.drain(options);
+  }
+
+  /** From the bottom up: whoever builds on others finds them ready. */
+  async #tellStarted(): Promise<void> {
+    for (const system of [...systemsOf(this.#root)].reverse()) await system.onStart();
   }
 
   async #begin(start: () => Promise<readonly string[]>): Promise<RunningSystem<System>> {
@@ -136,7 +171,9 @@ export class Deployment<System extends ManagedSystem> {
 
   async #close(timeoutMs: number): Promise<ShutdownReport> {
     const begun = this.#clock.monotonic();
-    const left = (): number => Math.max(0, timeoutMs - (this.#clock.monotonic() - begun));
+    // Each part has its own share, and what the parts before it left of theirs: nobody outside can use up what is the application's.
+    let share = 0;
+    const left = (): number => Math.max(0, Math.floor(timeoutMs * share - (this.#clock.monotonic() - begun)));
     const errors: Error[] = [];
     let late = false;
     const attempt = async (task: () => unknown): Promise<void> => {
@@ -154,12 +191,17 @@ export class Deployment<System extends ManagedSystem> {
 
     const systems = systemsOf(this.#root);
     for (const system of systems) system.endLoop();
+    share = SHARES.registration;
     await attempt(() => this.#starting);
     await attempt(() => this.#registration?.withdraw());
+    share = SHARES.transport;
     await attempt(() => this.#transport?.stop({ timeoutMs: left() }));
+    share = SHARES.work;
     await attempt(() => Promise.all(this.#loops));
-    await attempt(() => Promise.all(systems.map((system) => system.endAnswering({ timeoutMs: left() }))));
+    await attempt(() => Promise.all(systems.map((system) => system.endWork({ timeoutMs: left() }))));
+    share = SHARES.application;
     for (const system of systems) await attempt(() => system.onShutdown({ timeoutMs: left() }));
+    share = 1;
     const channels: ChannelDrainReport[] = [];
     for (const channel of [...systems].reverse().flatMap((system) => [...system.channels].reverse()))
       channels.push(await channel.drain({ timeoutMs: left() }));
@@ -185,6 +227,10 @@ export class Deployment<System extends ManagedSystem> {
     cancel();
     return inTime;
   }
+}
+
+function isPublic({ visibility }: { readonly visibility: Visibility }): boolean {
+  return visibility === Visibility.PUBLIC;
 }
 
 function isDirectory(channel: object): channel is ChannelDirectory {

@@ -36,9 +36,12 @@ export interface ManagedSystem {
   readonly resources: readonly AsyncDisposable[];
   /** Sets it and all below it up, once. */
   prepare(): Promise<void>;
-  /** Answers calls of what it exposes, until {@link ManagedSystem.endAnswering}, which lets those under way finish. */
+  /** Once when everything runs. */
+  onStart(): unknown;
+  /** Answers calls of what it exposes, until {@link ManagedSystem.endWork}. */
   beginAnswering(): void;
-  endAnswering(options: { readonly timeoutMs: number }): Promise<void>;
+  /** Ends answering, and what was begun through its client; lets what is under way finish. */
+  endWork(options: { readonly timeoutMs: number }): Promise<void>;
   /** The loop; ends after {@link ManagedSystem.endLoop}. */
   run(options: RunOptions): Promise<void>;
   /** Ends the loop after the current step. */

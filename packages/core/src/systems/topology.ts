@@ -1,6 +1,7 @@
 import type { ChannelEndpoint, ChannelKind } from "../ports/channel-port.js";
 import type { Visibility } from "../message.js";
 import { SSSNError } from "../errors.js";
+import type { SystemDescriptor } from "../ports/channel-transport.js";
 import type { ManagedSystem, SystemState } from "./managed-system.js";
 
 /** A whole tree of systems as data: what exists, who owns it, who is wired to what, and where it can be reached. */
@@ -34,6 +35,23 @@ export function topologyOf(root: ManagedSystem): Topology {
     wires: systems.flatMap((system) => system.client.channelIds.map((channel) => ({ system: system.id, channel }))),
     endpoints: owned.flatMap(({ channel }) => channel.describe().endpoints.map((endpoint) => ({ channel: channel.id, ...endpoint }))),
   };
+}
+
+/**
+ * What discovery may tell about a tree: the systems that something public leads to, and of these only what is public. A system that is
+ * wired to nothing but private channels is nobody's business; the root speaks for the tree.
+ */
+export function publicDescriptors(root: ManagedSystem): readonly SystemDescriptor[] {
+  const systems = systemsOf(root);
+  const open = new Set(systems.flatMap(({ channels }) => channels.flatMap(({ id, visibility }) => (visibility === "public" ? [id] : []))));
+  return systems.flatMap((system) => {
+    const descriptor = system.descriptor();
+    const channels = descriptor.channels.filter((id) => open.has(id));
+    const capabilities = descriptor.capabilities.filter(({ requests, replies }) =>
+      [requests, replies].every((id) => id === undefined || open.has(id)),
+    );
+    return system === root || channels.length > 0 || capabilities.length > 0 ? [{ ...descriptor, channels, capabilities }] : [];
+  });
 }
 
 /** @throws SSSNError `duplicate_id` when two systems, or two channels, of a tree have the same id. */

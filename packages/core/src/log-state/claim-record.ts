@@ -1,0 +1,122 @@
+import type { Backoff, GroupStats } from "../ports/message-store.js";
+
+import type { ClaimBatch, LiveBatch } from "./claim-batches.js";
+import type { Interval } from "./interval-set.js";
+import type { Queued } from "./priority-queue.js";
+import { randomToken, sequenceToken } from "./random.js";
+
+/** The state of one message in one group, from its first hand-out to its end, as a store keeps it. */
+export interface ClaimRecord {
+  readonly sequence: number;
+  /** Whom the message is addressed to, in an addressed log. */
+  readonly lane: string;
+  readonly deliveries: number;
+  readonly state: "leased" | "delayed" | "returned" | "dead";
+  readonly readerId?: string;
+  readonly receipt?: string;
+  readonly leaseMs?: number;
+  readonly expiresAt?: number;
+  readonly availableAt?: number;
+  /** How long the delay was when it began. */
+  readonly delayMs?: number;
+  /** What the last failure gave as its reason. */
+  readonly reason?: string;
+  /** Dead letters: when it died, in steady ms since the epoch. */
+  readonly diedAt?: number;
+  /** Dead letters: names this death, so that a copy of it elsewhere is made once. */
+  readonly deathId?: string;
+  /** Dead letters: whether the copy was made, or is not wanted. */
+  readonly forwarded?: boolean;
+}
+
+/** What a reader is told of a claim, as it was when it was given. */
+export interface Grant {
+  readonly sequence: number;
+  readonly receipt: string;
+  readonly deliveries: number;
+  readonly expiresAt: number;
+}
+
+/** What a store has to write to keep a group: `undefined` means that the entry is gone. */
+export interface LedgerChanges {
+  readonly records: ReadonlyMap<number, ClaimRecord | undefined>;
+  /** Claims that were made together, by the batch's number. */
+  readonly batches: ReadonlyMap<number, ClaimBatch | undefined>;
+  /** Settled ranges by their start. */
+  readonly settled: ReadonlyMap<number, number | undefined>;
+}
+
+/** What holds for all groups of a log. */
+export interface LedgerPolicy {
+  /** After so many deliveries that count, a message that comes back is dead. */
+  readonly maxDeliveries?: number | undefined;
+}
+
+/** What a store has kept of a group. */
+export interface StoredLedger {
+  /** Ranges that need no work: settled, or removed. */
+  readonly settled?: Iterable<Interval>;
+  readonly records?: Iterable<ClaimRecord>;
+  readonly batches?: readonly ClaimBatch[];
+}
+
+/** A record at work: where it is queued, and what need not be stored. */
+export type LedgerEntry = { -readonly [Key in keyof ClaimRecord]: ClaimRecord[Key] } & Queued & {
+    batch?: LiveBatch;
+    worker?: string;
+    /** A delivery was not counted because it was not known whether anybody had heard of it. */
+    wasDoubted?: boolean;
+    /** Its time to live has ended under its lease. */
+    isPast?: boolean;
+  };
+
+/** A reader holds it from now on. @returns the receipt. */
+export function startLease(entry: LedgerEntry, batch: LiveBatch): string {
+  const receipt = sequenceToken(entry.sequence, batch.token);
+  entry.state = "leased";
+  entry.deliveries += 1;
+  entry.readerId = batch.readerId;
+  entry.receipt = receipt;
+  entry.leaseMs = batch.leaseMs;
+  entry.expiresAt = batch.expiresAt;
+  entry.batch = batch;
+  entry.worker = batch.worker;
+  return receipt;
+}
+
+/** Nobody holds it any more. */
+export function endLease(entry: LedgerEntry): void {
+  delete entry.readerId;
+  delete entry.receipt;
+  delete entry.expiresAt;
+  delete entry.leaseMs;
+}
+
+/** How long a message rests after so many deliveries. */
+export function restMs(delay: number | Backoff, deliveries: number): number {
+  if (typeof delay === "number") return delay;
+  return Math.round(Math.min(delay.maxMs, delay.initialMs * delay.factor ** Math.max(0, deliveries - 1)));
+}
+
+/** A group in figures, before anything is read for them. */
+export type GroupCounts = Omit<GroupStats, "oldestUnfinishedMs"> & { readonly oldestUnfinished?: number };
+
+/** It is a dead letter from now on. */
+export function endLife(entry: LedgerEntry, now: number): void {
+  endLease(entry);
+  delete entry.availableAt;
+  delete entry.delayMs;
+  entry.state = "dead";
+  entry.diedAt = now;
+  entry.deathId = randomToken();
+  entry.reason ??= `delivered ${entry.deliveries} times without an acknowledgement`;
+}
+
+/** A dead letter that gets another chance, as if nothing had been. */
+export function startAnew(entry: LedgerEntry): void {
+  entry.deliveries = 0;
+  delete entry.reason;
+  delete entry.diedAt;
+  delete entry.deathId;
+  delete entry.forwarded;
+}
