@@ -1,7 +1,10 @@
-import type { ChannelHostPort, ChannelMessage, ChannelPort } from "@sssn/core";
+import type { ChannelHostPort, ChannelMessage, ChannelPort, WorkQueueOptions } from "@sssn/core";
 
 /** The kinds of channel that the suite asks for. */
 export type TestedKind = "passthrough" | "broadcast" | "work-queue" | "mailbox";
+
+/** What a channel under test is told besides its id and its store. `shared` comes for work queues only. */
+export type TestedOptions = Pick<WorkQueueOptions, "maxDeliveries" | "backoff" | "claimTimeoutMs" | "shared">;
 
 /** How one system reaches a channel. */
 export type ReachedChannel = ChannelPort & ChannelHostPort;
@@ -17,6 +20,7 @@ export interface ChannelGuarantee {
   readonly id: `channel/${string}`;
   readonly says: string;
   readonly kind: TestedKind;
+  readonly options?: TestedOptions;
   readonly prove: (channel: ChannelUnderTest) => Promise<void>;
 }
 

@@ -1,5 +1,13 @@
 import { deepStrictEqual, ok } from "node:assert/strict";
-import { isSSSNError, type ChannelLog, type ChannelMessage, type ClaimedMessage, type ErrorCode, type SSSNError } from "@sssn/core";
+import {
+  isSSSNError,
+  type ChannelLog,
+  type ChannelMessage,
+  type ClaimRequest,
+  type ClaimedMessage,
+  type ErrorCode,
+  type SSSNError,
+} from "@sssn/core";
 
 export { deepStrictEqual as equal, ok };
 
@@ -27,10 +35,9 @@ export async function claimSome(
   log: ChannelLog,
   readerId: string,
   limit: number,
-  options: { group?: string; leaseMs?: number; audience?: string } = {},
+  options: Partial<Omit<ClaimRequest, "readerId" | "limit">> = {},
 ): Promise<readonly ClaimedMessage[]> {
-  const { group = "default", leaseMs = 60_000, audience } = options;
-  return (await log.claim({ group, readerId, limit, leaseMs, audience })).claims;
+  return (await log.claim({ group: "default", leaseMs: 60_000, ...options, readerId, limit })).claims;
 }
 
 export function claimed(claims: readonly ClaimedMessage[]): number[] {

@@ -1,28 +1,53 @@
 import fc from "fast-check";
 import { channelClaimGuarantees } from "./channel-claim-guarantees.js";
-import { type ChannelGuarantee, type ChannelUnderTest, type TestedKind } from "./channel-guarantee.js";
+import { type ChannelGuarantee, type ChannelUnderTest, type TestedKind, type TestedOptions } from "./channel-guarantee.js";
+import { channelDeliveryGuarantees } from "./channel-delivery-guarantees.js";
 import { channelLiveGuarantees } from "./channel-live-guarantees.js";
 import { channelReadGuarantees } from "./channel-read-guarantees.js";
 import { claimGuarantees } from "./claim-guarantees.js";
+import { deadLetterGuarantees } from "./dead-letter-guarantees.js";
 import { runGuarantees, type Guarantee, type TestRunner } from "./guarantee.js";
 import { Bench, type StoreHarness } from "./harness.js";
+import { deliveryGuarantees } from "./delivery-guarantees.js";
+import { idempotenceGuarantees } from "./idempotence-guarantees.js";
+import { leaseGuarantees } from "./lease-guarantees.js";
 import { logGuarantees } from "./log-guarantees.js";
 import { commands, compare } from "./model.js";
 import { restartGuarantees } from "./restart-guarantees.js";
 import { retentionGuarantees } from "./retention-guarantees.js";
+import { settlementGuarantees } from "./settlement-guarantees.js";
+import { timeToLiveGuarantees } from "./time-to-live-guarantees.js";
 
-export { type ChannelGuarantee, type ChannelUnderTest, type ReachedChannel, type TestedKind } from "./channel-guarantee.js";
+export {
+  type ChannelGuarantee,
+  type ChannelUnderTest,
+  type ReachedChannel,
+  type TestedKind,
+  type TestedOptions,
+} from "./channel-guarantee.js";
 export { type Guarantee, type TestRunner } from "./guarantee.js";
 export { type StoreHarness } from "./harness.js";
 
 /** Every rule that a message store keeps, as a sentence with its proof. */
-export const storeGuarantees: readonly Guarantee[] = [...logGuarantees, ...retentionGuarantees, ...claimGuarantees, ...restartGuarantees];
+export const storeGuarantees: readonly Guarantee[] = [
+  ...logGuarantees,
+  ...idempotenceGuarantees,
+  ...retentionGuarantees,
+  ...claimGuarantees,
+  ...leaseGuarantees,
+  ...settlementGuarantees,
+  ...deliveryGuarantees,
+  ...deadLetterGuarantees,
+  ...timeToLiveGuarantees,
+  ...restartGuarantees,
+];
 
 /** Every rule that a channel port keeps, as a sentence with its proof. */
 export const channelGuarantees: readonly ChannelGuarantee[] = [
   ...channelReadGuarantees,
   ...channelLiveGuarantees,
   ...channelClaimGuarantees,
+  ...channelDeliveryGuarantees,
 ];
 
 /** How thorough the property-based part is. */
@@ -81,7 +106,7 @@ export function proveStore(name: string, harness: StoreHarness, runner: TestRunn
 /**
  * Proves a way to reach channels: what a caller sees is the same in the process and behind a transport.
  *
- * @param open makes a new channel of a kind; it is disposed of after each test.
+ * @param open makes a new channel of a kind, with the options that the test needs; it is disposed of after each test.
  * @param runner vitest's or node:test's `describe` and `it`.
  *
  * @example
@@ -90,18 +115,22 @@ export function proveStore(name: string, harness: StoreHarness, runner: TestRunn
  * import { BroadcastChannel, MailboxChannel, MemoryMessageStore, PassthroughChannel, WorkQueueChannel, silentLogger } from "@sssn/core";
  * import { proveChannelPort } from "@sssn/store-conformance";
  * const kinds = { passthrough: PassthroughChannel, broadcast: BroadcastChannel, "work-queue": WorkQueueChannel, mailbox: MailboxChannel };
- * proveChannelPort("a channel in this process", async (kind) => {
- *   const channel = new kinds[kind]({ id: "tested", store: new MemoryMessageStore(), logger: silentLogger });
+ * proveChannelPort("a channel in this process", async (kind, options) => {
+ *   const channel = new kinds[kind]({ id: "tested", store: new MemoryMessageStore(), logger: silentLogger, ...options });
  *   await channel.start();
  *   return { as: () => channel, [Symbol.asyncDispose]: async () => void (await channel.drain()) };
  * }, { describe, it });
  * ```
  */
-export function proveChannelPort(name: string, open: (kind: TestedKind) => Promise<ChannelUnderTest>, { describe, it }: TestRunner): void {
+export function proveChannelPort(
+  name: string,
+  open: (kind: TestedKind, options: TestedOptions) => Promise<ChannelUnderTest>,
+  { describe, it }: TestRunner,
+): void {
   describe(name, () => {
-    for (const { id, says, kind, prove } of channelGuarantees) {
+    for (const { id, says, kind, options = {}, prove } of channelGuarantees) {
       it(`${id}: ${says}`, async () => {
-        const channel = await open(kind);
+        const channel = await open(kind, options);
         try {
           await prove(channel);
         } finally {

@@ -16,7 +16,7 @@ export const restartGuarantees: readonly Guarantee[] = [
       const log = await bench.open();
       equal(await readAll(log), written);
       equal(await log.append([draft({ deep: ["value"] }, { id: "x", metadata: { m: 1 }, correlationId: "c" })]), [
-        { id: "x", sequence: 1, duplicate: true },
+        { id: "x", sequence: 1, duplicate: true, timestamp: written[0]?.timestamp },
       ]);
       equal((await log.append([draft("c")]))[0]?.sequence, 3);
     },
@@ -88,7 +88,7 @@ export const restartGuarantees: readonly Guarantee[] = [
         ],
       );
       equal(
-        (await log.dead("default", 10)).map(({ message }) => message.sequence),
+        (await log.dead("default", { limit: 10 })).map(({ message }) => message.sequence),
         [5],
       );
     },

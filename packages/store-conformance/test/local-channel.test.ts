@@ -6,8 +6,8 @@ const KINDS = { passthrough: PassthroughChannel, broadcast: BroadcastChannel, "w
 
 proveChannelPort(
   "a channel in this process",
-  async (kind) => {
-    const channel = new KINDS[kind]({ id: "tested", store: new MemoryMessageStore(), logger: silentLogger });
+  async (kind, options) => {
+    const channel = new KINDS[kind]({ id: "tested", store: new MemoryMessageStore(), logger: silentLogger, ...options });
     await channel.start();
     return { as: () => channel, [Symbol.asyncDispose]: () => channel.drain().then(() => undefined) };
   },

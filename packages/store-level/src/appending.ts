@@ -1,5 +1,5 @@
 import type { ChannelMessage, MessageDraft, WriteReceipt } from "@sssn/core";
-import { COMMON_LANE, checkSameMessage, randomToken, sequenceOfToken, sequenceToken, toMessage } from "@sssn/core/log-state";
+import { type LogClock, COMMON_LANE, checkSameMessage, randomToken, sequenceOfToken, sequenceToken, toMessage } from "@sssn/core/log-state";
 import type { Database } from "./database-folder.js";
 import type { Commit } from "./engine.js";
 import type { ChannelKeys } from "./keys.js";
@@ -52,6 +52,7 @@ export interface AppendContext {
   readonly channelId: string;
   readonly state: LogState;
   readonly keys: ChannelKeys;
+  readonly clock: LogClock;
   readonly addressed: boolean;
   /** Tells whoever waits for new messages. */
   readonly announce: () => void;
@@ -71,18 +72,19 @@ export function planAppend(
   const fresh: ChannelMessage[] = [];
   const next = context.state.last + 1;
   const random = randomToken();
-  const now = context.state.steady.now();
+  const now = context.clock.moment(context.state.steady.now());
   const receipts = drafts.map((draft): WriteReceipt => {
     const repeated = draft.id === undefined ? undefined : findRepeated(draft.id, batch, known);
     if (draft.id !== undefined && repeated) {
       if (repeated.message) checkSameMessage(context.channelId, draft, repeated.message);
-      return { id: draft.id, sequence: repeated.sequence, duplicate: true };
+      const { sequence, message } = repeated;
+      return { id: draft.id, sequence, duplicate: true, ...(message ? { timestamp: message.timestamp } : {}) };
     }
     const sequence = next + fresh.length;
     const message = toMessage(draft, draft.id ?? sequenceToken(sequence, random), sequence, now);
     fresh.push(message);
     if (draft.id !== undefined) batch.set(draft.id, message);
-    return { id: message.id, sequence, duplicate: false };
+    return { id: message.id, sequence, duplicate: false, timestamp: message.timestamp };
   });
   return { receipts, commit: fresh.length === 0 ? undefined : commitOf(context, fresh, batch) };
 }
@@ -93,12 +95,12 @@ export function planNew(context: AppendContext, drafts: readonly MessageDraft[])
   const receipts: WriteReceipt[] = [];
   let sequence = context.state.last;
   const random = randomToken();
-  const now = context.state.steady.now();
+  const now = context.clock.moment(context.state.steady.now());
   for (const draft of drafts) {
     sequence++;
     const message = toMessage(draft, sequenceToken(sequence, random), sequence, now);
     fresh.push(message);
-    receipts.push({ id: message.id, sequence, duplicate: false });
+    receipts.push({ id: message.id, sequence, duplicate: false, timestamp: message.timestamp });
   }
   return { receipts, commit: commitOf(context, fresh, NO_IDS) };
 }
@@ -129,11 +131,20 @@ function commitOf(
     sizes.push(record.length);
     state.bytes += record.length;
     puts.push([keys.message(message.sequence), record]);
+    if (message.availableAt !== undefined) {
+      puts.push([keys.delayedEntry(message.availableAt, message.sequence), ""]);
+      state.delayed.add(message.sequence, message.availableAt);
+    }
+    if (message.validUntil !== undefined) {
+      puts.push([keys.expiringEntry(message.validUntil, message.sequence), ""]);
+      state.expiring.add(message.sequence, message.validUntil);
+    }
     if (isGiven) puts.push([keys.id(message.id), String(message.sequence)]);
     if (addressed) puts.push([keys.laneEntry(message.recipientId ?? COMMON_LANE, message.sequence), ""]);
   }
   state.last += fresh.length;
   state.count += fresh.length;
+  state.newestTimestamp = (fresh[fresh.length - 1] as ChannelMessage).timestamp;
   return {
     puts,
     deletes: NO_DELETES,

@@ -6,6 +6,7 @@ import { checkLater, inspectFiles, recoveryLogs } from "./evidence/inspection.js
 import { cutLogs } from "./evidence/log-sequence.js";
 import { codeOf, damaged, storeFailure } from "./failures.js";
 import { FORMAT_KEY, FORMAT_VERSION, GROUP_KEY } from "./keys.js";
+import { FolderLock } from "./folder-lock.js";
 import { OwnerFile } from "./owner-file.js";
 
 export type Database = Level;
@@ -35,15 +36,32 @@ export class DatabaseFolder {
   readonly #owner: OwnerFile;
   #open: OpenDatabase | undefined;
   #isOwner = false;
+  readonly #lock: FolderLock;
 
   constructor(options: DatabaseFolderOptions) {
     this.#options = options;
+    this.#lock = new FolderLock(options.folder);
     this.#owner = new OwnerFile(options.folder);
   }
 
   /** @throws SSSNError `store_locked`, `store_corrupted`, `store_unavailable`, `store_full`. */
   async open(): Promise<OpenDatabase> {
     await this.#owner.makeFolder();
+    if (!(await this.#lock.acquire())) throw await this.#owner.refusal(new Error("The folder is open already."));
+    try {
+      return await this.#openOwned();
+    } catch (error) {
+      this.#lock.release();
+      throw error;
+    }
+  }
+
+  /** @throws SSSNError `store_unavailable` when the folder is no longer where it was. */
+  assertInPlace(): void {
+    this.#lock.assertInPlace();
+  }
+
+  async #openOwned(): Promise<OpenDatabase> {
     const opened = await this.#openDatabase();
     try {
       await this.#owner.claim();
@@ -58,13 +76,15 @@ export class DatabaseFolder {
   /** After a failed write: what was under way is not in the database, or all of it is. */
   async reopen(): Promise<OpenDatabase> {
     await this.#closeDatabase();
+    this.#lock.assertInPlace();
     return this.#openDatabase();
   }
 
   async close(): Promise<void> {
     await this.#closeDatabase();
-    if (this.#isOwner) await this.#owner.release();
+    if (this.#isOwner && this.#lock.isInPlace) await this.#owner.release();
     this.#isOwner = false;
+    this.#lock.release();
   }
 
   async #closeDatabase(): Promise<void> {
@@ -121,7 +141,7 @@ export class DatabaseFolder {
 
   async #openLevel(createIfMissing: boolean): Promise<Database> {
     const { folder } = this.#options;
-    const database: Database = new Level<string, string>(join(folder, "leveldb"), {
+    const database: Database = new Level<string, string>(join(this.#lock.realFolder, "leveldb"), {
       keyEncoding: "utf8",
       valueEncoding: "utf8",
       writeBufferSize: WRITE_BUFFER_BYTES,

@@ -162,6 +162,7 @@ export class Engine {
 
   async #write(group: readonly Waiting[]): Promise<void> {
     const { database, mark } = this.#open as OpenDatabase;
+    this.#databaseFolder.assertInPlace();
     const batch = database.batch();
     // First in the batch, so that it is found in the log without knowing anything else.
     batch.put(GROUP_KEY, String(this.#group + 1));

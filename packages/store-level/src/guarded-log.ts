@@ -1,4 +1,5 @@
 import type { ChannelLog } from "@sssn/core";
+import { deletedLog } from "@sssn/core/log-state";
 import type { Engine } from "./engine.js";
 import type { LevelChannelLog } from "./level-channel-log.js";
 
@@ -7,26 +8,38 @@ import type { LevelChannelLog } from "./level-channel-log.js";
  * out as an error of this project, which says whether trying again helps.
  */
 export function guardLog(log: LevelChannelLog, engine: Engine): ChannelLog {
-  const guard = <Result>(result: Promise<Result>): Promise<Result> =>
-    result.catch((thrown: unknown) => {
+  const guard = <Result>(call: () => Promise<Result>): Promise<Result> => {
+    if (log.isDeleted) return Promise.reject(deletedLog(log.channelId));
+    return call().catch((thrown: unknown) => {
       throw engine.explain(thrown);
     });
+  };
   return {
     channelId: log.channelId,
+    identity: log.identity,
     // Guards itself, where it reads: on this path every promise counts.
     append: (drafts) => log.append(drafts),
-    read: (request) => guard(log.read(request)),
-    get: (id) => guard(log.get(id)),
-    bounds: () => guard(log.bounds()),
-    cursor: (key) => guard(log.cursor(key)),
-    moveCursor: (key, sequence, options) => guard(log.moveCursor(key, sequence, options)),
-    claim: (request) => guard(log.claim(request)),
-    settle: (group, readerId, settlements) => guard(log.settle(group, readerId, settlements)),
-    dead: (group, limit) => guard(log.dead(group, limit)),
-    requeue: (group, ids) => guard(log.requeue(group, ids)),
-    evict: (policy) => guard(log.evict(policy)),
-    remove: (ids) => guard(log.remove(ids)),
-    stats: () => guard(log.stats()),
+    now: () => log.now(),
+    read: (request) => guard(() => log.read(request)),
+    get: (id) => guard(() => log.get(id)),
+    bounds: () => guard(() => log.bounds()),
+    cursor: (key) => guard(() => log.cursor(key)),
+    moveCursor: (key, sequence, options) => guard(() => log.moveCursor(key, sequence, options)),
+    claim: (request) => guard(() => log.claim(request)),
+    settle: (group, readerId, settlements) => guard(() => log.settle(group, readerId, settlements)),
+    dead: (group, request) => guard(() => log.dead(group, request)),
+    forwarded: (group, ids) => guard(() => log.forwarded(group, ids)),
+    requeue: (group, ids) => guard(() => log.requeue(group, ids)),
+    evict: (policy) => guard(() => log.evict(policy)),
+    remove: (ids) => guard(() => log.remove(ids)),
+    stats: () => guard(() => log.stats()),
+    untouched: () => guard(() => log.untouched()),
+    hasGroup: (group) => log.hasGroup(group),
+    get groupCount() {
+      return log.groupCount;
+    },
+    deleteGroup: (group) => guard(() => log.deleteGroup(group)),
+    deleteCursor: (key) => guard(() => log.deleteCursor(key)),
     onChange: (listener) => log.onChange(listener),
   };
 }

@@ -5,12 +5,15 @@
  *     !format                          the format's version
  *     !group                           the number of the last group of commits; the first entry of each group
  *     !steady                          how the clock of leases stands against the machine's
- *     !channel!<channel id>            the channel's number, and whether it is addressed
+ *     !channel!<channel id>            the channel's number, whether it is addressed, and who its log is
+ *     !deletion!<number>               a channel that is being deleted
+ *     !highest                         the highest number of a channel that was ever deleted, or higher: none is given twice
  *     <number>h                        header: last sequence, count, bytes
  *     <number>m<sequence>              a message
  *     <number>i<message id>            the sequence of a message whose id was given by its writer
  *     <number>r<recipient>!<sequence>  addressed logs only: who may see it; no recipient stands for everybody
  *     <number>x<sequence>              removed from this sequence up to the one in the value
+ *     <number>d<time>!<sequence>       when a message that was written with a delay may be claimed
  *     <number>t<time>!<message id>     when an id of a removed message may be forgotten
  *     <number>c<owner>!<name>          a cursor
  *     <number>g<group>!                a group exists
@@ -27,9 +30,21 @@ const CHANNEL = "!channel!";
 const NUMBER_DIGITS = 6;
 const SEQUENCE_DIGITS = 11;
 
+const DELETION = "!deletion!";
+export const HIGHEST_KEY = "!highest";
+
 export const channelKey = (channelId: string): string => `${CHANNEL}${channelId}`;
 /** Every channel's entry. */
 export const CHANNELS = rangeOf(CHANNEL);
+
+export const deletionKey = (channelNumber: number): string => `${DELETION}${channelNumber}`;
+/** Every deletion that was begun and not ended. */
+export const DELETIONS = rangeOf(DELETION);
+
+/** What stands behind the prefix of a range. */
+export function nameIn(range: KeyRange, key: string): string {
+  return key.slice(range.gte.length);
+}
 
 /** A fixed-width number that sorts as it counts. */
 export function sortable(value: number, digits: number = SEQUENCE_DIGITS): string {
@@ -60,6 +75,11 @@ export class ChannelKeys {
     this.#prefix = sortable(channelNumber, NUMBER_DIGITS);
     this.header = `${this.#prefix}h`;
     this.#message = `${this.#prefix}m`;
+  }
+
+  /** Whatever belongs to the channel. */
+  get everything(): KeyRange {
+    return rangeOf(this.#prefix);
   }
 
   message(sequence: number): string {
@@ -97,6 +117,26 @@ export class ChannelKeys {
 
   get forgetting(): string {
     return `${this.#prefix}t`;
+  }
+
+  get delayed(): string {
+    return `${this.#prefix}d`;
+  }
+
+  delayedEntry(availableAt: number, sequence: number): string {
+    return `${this.delayed}${sortable(availableAt)}!${sortable(sequence)}`;
+  }
+
+  get expiring(): string {
+    return `${this.#prefix}e`;
+  }
+
+  expiringEntry(validUntil: number, sequence: number): string {
+    return `${this.expiring}${sortable(validUntil)}!${sortable(sequence)}`;
+  }
+
+  get expired(): string {
+    return `${this.#prefix}p`;
   }
 
   get cursors(): string {

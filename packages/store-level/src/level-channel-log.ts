@@ -7,8 +7,10 @@ import {
   type ClaimRequest,
   type Clock,
   type CursorKey,
-  type CursorState,
   type DeadMessage,
+  type DeadRequest,
+  type GroupStats,
+  type LogBounds,
   type LogPage,
   type LogStats,
   type MessageDraft,
@@ -18,39 +20,44 @@ import {
   type Settlement,
   type WriteReceipt,
 } from "@sssn/core";
-import { ClaimDispatcher, ClaimLedger, checkPosition, cursorStats, groupStats } from "@sssn/core/log-state";
+import { ClaimLedger, LogClock, checkPosition, cursorStats, deletedLog, groupStats, type LogView } from "@sssn/core/log-state";
 import { lookUpIds, planAppend, planNew, type AppendContext } from "./appending.js";
 import type { Database } from "./database-folder.js";
+import type { ChannelEntry } from "./channel-register.js";
 import type { Engine } from "./engine.js";
-import { rangeOf, type ChannelKeys } from "./keys.js";
-import { ledgerWrites } from "./ledger-writes.js";
+import { ChannelKeys } from "./keys.js";
+import { LevelCursors } from "./level-cursors.js";
+import { LevelGroups, type Current } from "./level-groups.js";
 import { LogState } from "./log-state.js";
 import { MessageReader, lanesOf } from "./message-reader.js";
-import { chooseVictims, planForgetting, planRemoval } from "./removing.js";
+import { chooseVictims, sparedDead, planForgetting, planRemoval } from "./removing.js";
 
 /** One channel in the database. Decides in memory, in one turn of the event loop, and answers when the decision is stored. */
 export class LevelChannelLog implements ChannelLog {
   readonly channelId: string;
-  readonly #addressed: boolean;
+  readonly #entry: Required<ChannelEntry>;
   readonly #engine: Engine;
   readonly #keys: ChannelKeys;
-  readonly #clock: Clock;
+  readonly #clock: LogClock;
   readonly #reader: MessageReader;
   readonly #listeners = new Set<() => void>();
-  #state: LogState;
+  readonly #current: Current;
+  readonly #groups: LevelGroups;
+  readonly #cursors: LevelCursors;
   #appending: AppendContext;
-  #generation: number;
-  #dispatchers = new Map<string, ClaimDispatcher>();
+  readonly #stopReloading: Cancel;
+  #isDeleted = false;
 
-  static async open(engine: Engine, channelId: string, keys: ChannelKeys, clock: Clock, addressed: boolean): Promise<LevelChannelLog> {
+  static async open(engine: Engine, channelId: string, entry: Required<ChannelEntry>, clock: Clock): Promise<LevelChannelLog> {
     const database = await engine.database();
     const { generation } = engine;
+    const keys = new ChannelKeys(entry.number);
     return new LevelChannelLog(
       engine,
       channelId,
+      entry,
       keys,
       clock,
-      addressed,
       await LogState.load(database, keys, channelId, engine.steady),
       generation,
     );
@@ -59,38 +66,62 @@ export class LevelChannelLog implements ChannelLog {
   private constructor(
     engine: Engine,
     channelId: string,
+    entry: Required<ChannelEntry>,
     keys: ChannelKeys,
     clock: Clock,
-    addressed: boolean,
     state: LogState,
     generation: number,
   ) {
     this.channelId = channelId;
     this.#engine = engine;
     this.#keys = keys;
-    this.#clock = clock;
-    this.#addressed = addressed;
+    this.#clock = new LogClock(clock, state.newestTimestamp);
+    this.#entry = entry;
     this.#reader = new MessageReader(channelId, keys);
-    this.#state = state;
+    this.#current = { state, generation };
+    this.#cursors = new LevelCursors(channelId, engine, keys, this.#current);
+    this.#groups = new LevelGroups({
+      engine,
+      keys,
+      reader: this.#reader,
+      addressed: entry.addressed,
+      current: this.#current,
+      now: () => this.#clock.now(),
+      announce: () => this.#changed(),
+    });
     this.#appending = this.#appendingTo(state);
-    this.#generation = generation;
-    engine.onReopen(() => this.#reload());
+    this.#stopReloading = engine.onReopen(() => this.#reload());
+  }
+
+  /** The log is being deleted: nothing is accepted any more, and whoever waits is told. */
+  end(): void {
+    this.#isDeleted = true;
+    this.#stopReloading();
+    this.#changed();
+    this.#listeners.clear();
+  }
+
+  /** Whether it may still be used. */
+  get isDeleted(): boolean {
+    return this.#isDeleted;
   }
 
   /** After a failed write only the database knows what is there. */
   async #reload(): Promise<void> {
-    this.#state = await LogState.load(this.#engine.reopened, this.#keys, this.channelId, this.#engine.steady);
-    this.#appending = this.#appendingTo(this.#state);
-    this.#generation = this.#engine.generation;
-    this.#dispatchers = new Map();
+    this.#current.state = await LogState.load(this.#engine.reopened, this.#keys, this.channelId, this.#engine.steady);
+    this.#current.generation = this.#engine.generation;
+    this.#appending = this.#appendingTo(this.#current.state);
+    this.#groups.reload();
     this.#changed();
   }
 
   #appendingTo(state: LogState): AppendContext {
-    return { channelId: this.channelId, state, keys: this.#keys, addressed: this.#addressed, announce: () => this.#changed() };
+    const { channelId } = this;
+    return { channelId, state, keys: this.#keys, clock: this.#clock, addressed: this.#entry.addressed, announce: () => this.#changed() };
   }
 
   append(drafts: readonly MessageDraft[]): Promise<readonly WriteReceipt[]> {
+    if (this.#isDeleted) return Promise.reject(deletedLog(this.channelId));
     if (drafts.some(({ id }) => id !== undefined))
       return this.#appendWithIds(
         drafts,
@@ -102,14 +133,14 @@ export class LevelChannelLog implements ChannelLog {
 
   #appendNew(drafts: readonly MessageDraft[]): Promise<readonly WriteReceipt[]> {
     const { receipts, commit } = planNew(this.#appending, drafts);
-    return this.#engine.commit(this.#generation, commit, receipts);
+    return this.#engine.commit(this.#current.generation, commit, receipts);
   }
 
   async #appendWithIds(drafts: readonly MessageDraft[], ids: readonly string[]): Promise<readonly WriteReceipt[]> {
     const database = await this.#engine.writable();
     return this.#reserving(ids, async () => {
       // What is looked up in one generation must not be planned in the next.
-      const [appending, generation] = [this.#appending, this.#generation];
+      const [appending, generation] = [this.#appending, this.#current.generation];
       const known = await lookUpIds(database, appending.state, this.#keys, this.#reader, ids).catch((thrown: unknown) => {
         throw this.#engine.explain(thrown);
       });
@@ -120,7 +151,7 @@ export class LevelChannelLog implements ChannelLog {
 
   /** Two writes of one id go one after the other; all ids are taken at once, so that nobody waits in a circle. */
   async #reserving<Result>(ids: readonly string[], task: () => Promise<Result>): Promise<Result> {
-    const { writing } = this.#state;
+    const { writing } = this.#current.state;
     for (let other = ids.find((id) => writing.has(id)); other !== undefined; other = ids.find((id) => writing.has(id))) {
       await writing.get(other);
     }
@@ -137,112 +168,106 @@ export class LevelChannelLog implements ChannelLog {
     }
   }
 
-  async read({ after, limit, audience }: ReadRequest): Promise<LogPage> {
+  async read({ after, limit, audience, maxBytes }: ReadRequest): Promise<LogPage> {
     const database = await this.#engine.database();
-    const state = this.#state;
+    const state = this.#current.state;
     checkPosition(this.channelId, after, state.stored);
     const skipped = Math.max(0, state.first - 1 - after);
     if (audience !== undefined) {
       this.#assertAddressed();
-      const { stored, position } = await this.#reader.scanLanes(database, state, lanesOf(audience), after, limit);
-      return { messages: stored.map(({ message }) => message), position, skipped };
+      const { stored, position } = await this.#reader.scanLanes(database, state, lanesOf(audience), after, limit, maxBytes);
+      return { messages: messagesOf(stored), position, skipped };
     }
-    const messages = state.recent.behind(after, limit);
-    if (messages) return { messages, position: messages.at(-1)?.sequence ?? Math.max(after, state.stored), skipped };
-    const { stored, position } = await this.#reader.scan(database, state, after, limit);
-    return { messages: stored.map(({ message }) => message), position, skipped };
+    const recent = state.recent.behind(after, limit, maxBytes);
+    if (recent)
+      return { messages: messagesOf(recent), position: recent.at(-1)?.message.sequence ?? Math.max(after, state.stored), skipped };
+    const { stored, position } = await this.#reader.scan(database, state, after, limit, maxBytes);
+    return { messages: messagesOf(stored), position, skipped };
   }
 
   async get(id: string): Promise<ChannelMessage | undefined> {
     const database = await this.#engine.database();
-    const { sequences, messages } = await lookUpIds(database, this.#state, this.#keys, this.#reader, [id]);
+    const { sequences, messages } = await lookUpIds(database, this.#current.state, this.#keys, this.#reader, [id]);
     return messages.get(sequences.get(id) ?? 0)?.message;
   }
 
-  async bounds(): Promise<{ first: number; last: number }> {
+  async bounds(): Promise<LogBounds> {
     await this.#engine.database();
-    return { first: this.#state.first, last: this.#state.stored };
+    return { first: this.#current.state.first, last: this.#current.state.stored };
   }
 
-  async cursor({ owner, name }: CursorKey): Promise<number | undefined> {
-    const database = await this.#engine.database();
-    const { cursors } = this.#state;
-    const key = this.#keys.cursor(owner, name);
-    const held = cursors.get(key);
-    if (held !== undefined) return held;
-    const value = await database.get(key);
-    if (value === undefined) return cursors.get(key);
-    if (!cursors.has(key)) cursors.set(key, Number(value));
-    return cursors.get(key);
+  get identity(): string {
+    return this.#entry.identity;
   }
 
-  async moveCursor(key: CursorKey, sequence: number, { rewind = false }: { rewind?: boolean } = {}): Promise<number> {
-    await this.#engine.writable();
-    await this.cursor(key);
-    const [state, generation] = [this.#state, this.#generation];
-    checkPosition(this.channelId, sequence, state.stored);
-    const entry = this.#keys.cursor(key.owner, key.name);
-    const current = state.cursors.get(entry);
-    const moved = rewind ? sequence : Math.max(current ?? 0, sequence);
-    state.cursors.set(entry, moved);
-    const puts: [string, string][] = moved === current ? [] : [[entry, String(moved)]];
-    await this.#engine.commit(generation, { puts, deletes: [] }, undefined);
-    return moved;
+  now(): number {
+    return this.#clock.now();
   }
 
-  async claim(request: ClaimRequest): Promise<ClaimPage> {
-    if (!this.#engine.isWritable) await this.#engine.writable();
+  cursor(key: CursorKey): Promise<number | undefined> {
+    return this.#cursors.get(key);
+  }
+
+  moveCursor(key: CursorKey, sequence: number, options?: { rewind?: boolean }): Promise<number> {
+    return this.#cursors.move(key, sequence, options);
+  }
+
+  deleteCursor(key: CursorKey): Promise<boolean> {
+    return this.#cursors.delete(key);
+  }
+
+  claim(request: ClaimRequest): Promise<ClaimPage> {
     if (request.audience !== undefined) this.#assertAddressed();
-    return this.#dispatcher(request.group).claim(request);
+    return this.#groups.claim(request);
   }
 
-  async settle(group: string, readerId: string, settlements: readonly Settlement[]): Promise<readonly SettleResult[]> {
-    if (!this.#engine.isWritable) await this.#engine.writable();
-    const ledger = this.#ledger(group);
-    ledger.refresh();
-    const results = settlements.map((settlement) => ledger.settle(readerId, settlement));
-    await this.#persist(group, ledger);
-    if (settlements.some(({ action }) => action === "release")) this.#changed();
-    return results;
+  settle(group: string, readerId: string, settlements: readonly Settlement[]): Promise<readonly SettleResult[]> {
+    return this.#groups.settle(group, readerId, settlements);
   }
 
-  async dead(group: string, limit: number): Promise<readonly DeadMessage[]> {
-    const database = await this.#engine.database();
-    const records = this.#ledger(group).deadRecords().slice(0, limit);
-    const messages = await this.#reader.load(
-      database,
-      this.#state,
-      records.map(({ sequence }) => sequence),
-    );
-    return records.flatMap(({ sequence, deliveries, reason }) => {
-      const stored = messages.get(sequence);
-      return stored ? [{ message: stored.message, deliveries, ...(reason === undefined ? {} : { reason }) }] : [];
-    });
+  dead(group: string, request: DeadRequest): Promise<readonly DeadMessage[]> {
+    return this.#groups.dead(group, request);
   }
 
-  async requeue(group: string, ids?: readonly string[]): Promise<number> {
-    const database = await this.#engine.writable();
-    const state = this.#state;
-    const chosen = ids && (await lookUpIds(database, state, this.#keys, this.#reader, ids)).sequences;
-    const ledger = this.#ledger(group);
-    const sequences = chosen ? [...chosen.values()] : ledger.deadRecords().map(({ sequence }) => sequence);
-    const revived = sequences.filter((sequence) => ledger.revive(sequence)).length;
-    await this.#persist(group, ledger);
-    if (revived > 0) this.#changed();
-    return revived;
+  forwarded(group: string, ids: readonly string[]): Promise<void> {
+    return this.#groups.forwarded(group, ids);
+  }
+
+  requeue(group: string, ids?: readonly string[]): Promise<number> {
+    return this.#groups.requeue(group, ids);
+  }
+
+  hasGroup(group: string): boolean {
+    return this.#groups.has(group);
+  }
+
+  get groupCount(): number {
+    return this.#groups.count;
+  }
+
+  deleteGroup(group: string): Promise<boolean> {
+    return this.#groups.delete(group);
+  }
+
+  /** From now on, also for what came back before. */
+  setMaxDeliveries(maxDeliveries: number): Promise<void> {
+    return this.#groups.setMaxDeliveries(maxDeliveries);
   }
 
   async evict(policy: RetentionPolicy): Promise<number> {
     const database = await this.#engine.writable();
     const now = this.#clock.now();
-    await this.#engine.commit(this.#generation, await planForgetting(database, this.#keys, now), undefined);
+    await this.#engine.commit(this.#current.generation, await planForgetting(database, this.#keys, now), undefined);
+    await this.#groups.expire();
+    if (policy.maxDeadAgeMs !== undefined) await this.#groups.forgetDead(policy.maxDeadAgeMs);
+    const spared = await sparedDead(database, this.#current.state, this.#reader, policy);
     let removed = 0;
     for (let from = 1; from < Infinity;) {
-      const [state, generation] = [this.#state, this.#generation];
-      const { victims, next } = await chooseVictims(database, state, this.#reader, policy, now, from);
+      const [state, generation] = [this.#current.state, this.#current.generation];
+      const { victims, next } = await chooseVictims(database, state, this.#reader, policy, now, from, spared);
       from = next;
       if (victims.length === 0) continue;
-      const plan = planRemoval(state, this.#keys, this.#addressed, victims, now);
+      const plan = planRemoval(state, this.#keys, this.#entry.addressed, victims, now);
       await this.#engine.commit(generation, plan.commit, undefined);
       removed += plan.removed;
     }
@@ -251,41 +276,49 @@ export class LevelChannelLog implements ChannelLog {
 
   async remove(ids: readonly string[]): Promise<number> {
     const database = await this.#engine.writable();
-    const [state, generation] = [this.#state, this.#generation];
+    const [state, generation] = [this.#current.state, this.#current.generation];
     const known = await lookUpIds(database, state, this.#keys, this.#reader, ids);
     const victims = [...new Set(known.sequences.values())].flatMap((sequence) => known.messages.get(sequence) ?? []);
-    const plan = planRemoval(state, this.#keys, this.#addressed, victims, this.#clock.now());
+    const plan = planRemoval(state, this.#keys, this.#entry.addressed, victims, this.#clock.now());
     await this.#engine.commit(generation, plan.commit, undefined);
     return plan.removed;
   }
 
-  async stats(): Promise<LogStats> {
-    const database = await this.#engine.database();
-    const state = this.#state;
-    const view = {
+  #view(database: Database, state: LogState): LogView {
+    return {
       first: state.first,
       last: state.stored,
       removed: state.removed,
       now: this.#clock.now(),
-      timestampOf: async (sequence: number) => (await this.#reader.scan(database, state, sequence - 1, 1)).stored[0]?.message.timestamp,
+      delayed: state.delayed,
+      messageAt: async (sequence: number) => (await this.#reader.scan(database, state, sequence - 1, 1)).stored[0]?.message,
     };
-    const cursors = await this.#cursors(database);
+  }
+
+  async untouched(): Promise<Omit<GroupStats, "group">> {
+    const database = await this.#engine.database();
+    await this.#groups.expire();
+    const state = this.#current.state;
+    const nobodys = new ClaimLedger(() => state.steady.now(), { settled: state.settledForAll });
+    const { group: _group, ...counts } = await groupStats("", nobodys, this.#view(database, state));
+    return counts;
+  }
+
+  async stats(): Promise<LogStats> {
+    const database = await this.#engine.database();
+    await this.#groups.expire();
+    const state = this.#current.state;
+    const view = this.#view(database, state);
+    const cursors = await this.#cursors.list();
     return {
       count: state.count,
       bytes: state.bytes,
       first: view.first,
       last: view.last,
+      expired: state.expired.countWithin(view.first, view.last),
       groups: await Promise.all([...state.ledgers].map(([name, ledger]) => groupStats(name, ledger, view))),
       cursors: await Promise.all(cursors.map((cursor) => cursorStats(cursor, view))),
     };
-  }
-
-  async #cursors(database: Database): Promise<CursorState[]> {
-    const entries = await database.iterator(rangeOf(this.#keys.cursors)).all();
-    return entries.map(([key, value]) => {
-      const [owner = "", name = ""] = key.slice(this.#keys.cursors.length).split("!");
-      return { owner, name, sequence: Number(value) };
-    });
   }
 
   onChange(listener: () => void): Cancel {
@@ -297,53 +330,12 @@ export class LevelChannelLog implements ChannelLog {
     for (const listener of [...this.#listeners]) listener();
   }
 
-  #ledger(name: string): ClaimLedger {
-    const { ledgers, steady, removed } = this.#state;
-    let ledger = ledgers.get(name);
-    if (!ledger) ledgers.set(name, (ledger = new ClaimLedger(() => steady.now(), { settled: removed })));
-    return ledger;
-  }
-
-  #dispatcher(group: string): ClaimDispatcher {
-    let dispatcher = this.#dispatchers.get(group);
-    if (dispatcher) return dispatcher;
-    const [state, ledger] = [this.#state, this.#ledger(group)];
-    dispatcher = new ClaimDispatcher(ledger, {
-      last: () => state.stored,
-      readLane: async (lane, after, limit) => {
-        const database = await this.#engine.database();
-        const recent = this.#addressed ? undefined : state.recent.behind(after, limit);
-        if (recent) return { messages: recent, position: recent.at(-1)?.sequence ?? Math.max(after, state.stored) };
-        const stretch = this.#addressed
-          ? await this.#reader.scanLanes(database, state, [lane], after, limit)
-          : await this.#reader.scan(database, state, after, limit);
-        return { messages: stretch.stored.map(({ message }) => message), position: stretch.position };
-      },
-      load: async (sequences) => {
-        const stored = await this.#reader.load(await this.#engine.database(), state, sequences);
-        return new Map([...stored].map(([sequence, { message }]) => [sequence, message]));
-      },
-      persist: () => this.#persist(group, ledger),
-    });
-    this.#dispatchers.set(group, dispatcher);
-    return dispatcher;
-  }
-
-  /** Also waits for changes that another call has already taken along. */
-  #persist(group: string, ledger: ClaimLedger): Promise<void> {
-    const puts: [string, string][] = [];
-    const deletes: string[] = [];
-    ledgerWrites(this.#keys, group, ledger, puts, deletes);
-    return this.#engine.commit(this.#generationOf(ledger), { puts, deletes }, undefined);
-  }
-
-  /** A ledger from before a re-open has nothing to say any more. */
-  #generationOf(ledger: ClaimLedger): number {
-    return [...this.#state.ledgers.values()].includes(ledger) ? this.#generation : -1;
-  }
-
   #assertAddressed(): void {
-    if (this.#addressed) return;
+    if (this.#entry.addressed) return;
     throw new SSSNError("invalid_argument", `Channel ${this.channelId} was not opened as addressed: it can't be read for one audience.`);
   }
+}
+
+function messagesOf(stored: readonly { readonly message: ChannelMessage }[]): ChannelMessage[] {
+  return stored.map(({ message }) => message);
 }

@@ -12,8 +12,8 @@ import {
   type StoreCapabilities,
 } from "@sssn/core";
 import { decideAddressed } from "@sssn/core/log-state";
+import { ChannelRegister } from "./channel-register.js";
 import { Engine } from "./engine.js";
-import { CHANNELS, ChannelKeys, channelKey } from "./keys.js";
 import { guardLog } from "./guarded-log.js";
 import { LevelChannelLog } from "./level-channel-log.js";
 
@@ -30,13 +30,8 @@ export interface LevelMessageStoreOptions {
   readonly logger?: Logger;
 }
 
-/** What the register of channels says about one. */
-export interface ChannelEntry {
-  readonly number: number;
-  readonly addressed: boolean;
-}
-
 interface OpenLog {
+  readonly level: LevelChannelLog;
   readonly log: ChannelLog;
   readonly addressed: boolean;
 }
@@ -62,8 +57,8 @@ export class LevelMessageStore implements MessageStore {
   readonly capabilities: StoreCapabilities;
   readonly #engine: Engine;
   readonly #clock: Clock;
+  readonly #register: ChannelRegister;
   readonly #logs = new Map<string, Promise<OpenLog>>();
-  #entering: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
   constructor(options: LevelMessageStoreOptions) {
@@ -80,46 +75,49 @@ export class LevelMessageStore implements MessageStore {
       clock: this.#clock,
       logger: options.logger ?? consoleLogger,
     });
+    this.#register = new ChannelRegister(this.#engine);
   }
 
   /** @throws SSSNError `store_locked`, `store_unavailable`, `store_corrupted`, `store_closed`, `invalid_identifier`. */
   async open(channelId: string, options: LogOptions = {}): Promise<ChannelLog> {
     validateIdentifier("channel id", channelId);
-    if (this.#closing)
-      throw new SSSNError("store_closed", `Can't open channel ${channelId}: the store in ${this.#engine.folder} is closed.`);
+    this.#assertOpen(`open channel ${channelId}`);
     let opening = this.#logs.get(channelId);
     if (!opening) {
       opening = this.#open(channelId, options);
       this.#logs.set(channelId, opening);
       opening.catch(() => this.#logs.delete(channelId));
     }
-    const { log, addressed } = await opening;
+    const { level, log, addressed } = await opening;
     decideAddressed(channelId, addressed, options.addressed);
+    if (options.maxDeliveries !== undefined) await level.setMaxDeliveries(options.maxDeliveries);
     return log;
   }
 
-  async #open(channelId: string, options: LogOptions): Promise<OpenLog> {
-    const entered = this.#entering.then(() => this.#enter(channelId, options));
-    this.#entering = entered.catch(() => undefined);
-    const { number, addressed } = await entered;
-    const log = await LevelChannelLog.open(this.#engine, channelId, new ChannelKeys(number), this.#clock, addressed);
-    return { log: guardLog(log, this.#engine), addressed };
+  async #open(channelId: string, { addressed, clock = this.#clock }: LogOptions): Promise<OpenLog> {
+    const entry = await this.#register.enter(channelId, addressed);
+    const level = await LevelChannelLog.open(this.#engine, channelId, entry, clock);
+    return { level, log: guardLog(level, this.#engine), addressed: entry.addressed };
   }
 
-  /** The channel's entry in the register, made on first use. One at a time. */
-  async #enter(channelId: string, { addressed: wanted }: LogOptions): Promise<ChannelEntry> {
-    const database = await this.#engine.database();
-    const known = await database.get(channelKey(channelId));
-    if (known !== undefined) {
-      const entry = JSON.parse(known) as ChannelEntry;
-      decideAddressed(channelId, entry.addressed, wanted);
-      return entry;
-    }
-    const entries = await database.values(CHANNELS).all();
-    const number = Math.max(0, ...entries.map((entry) => (JSON.parse(entry) as ChannelEntry).number)) + 1;
-    const entry: ChannelEntry = { number, addressed: wanted ?? false };
-    await this.#engine.commit(this.#engine.generation, { puts: [[channelKey(channelId), JSON.stringify(entry)]], deletes: [] }, undefined);
-    return entry;
+  /** @throws SSSNError `store_closed`, `store_locked`, `store_unavailable`, `store_corrupted`. */
+  async list(): Promise<readonly string[]> {
+    this.#assertOpen("list its channels");
+    return this.#register.list();
+  }
+
+  /** @throws SSSNError `store_closed`, `store_locked`, `store_unavailable`, `store_corrupted`, `invalid_identifier`. */
+  async delete(channelId: string): Promise<boolean> {
+    validateIdentifier("channel id", channelId);
+    this.#assertOpen(`delete channel ${channelId}`);
+    const open = await this.#logs.get(channelId);
+    this.#logs.delete(channelId);
+    open?.level.end();
+    return this.#register.delete(channelId);
+  }
+
+  #assertOpen(what: string): void {
+    if (this.#closing) throw new SSSNError("store_closed", `Can't ${what}: the store in ${this.#engine.folder} is closed.`);
   }
 
   close(): Promise<void> {

@@ -1,9 +1,9 @@
 import type { SteadyClock } from "@sssn/core";
-import { ClaimLedger, IntervalSet, type ClaimBatch, type ClaimRecord, type Interval } from "@sssn/core/log-state";
+import { ClaimLedger, DueTimes, IntervalSet, type ClaimBatch, type ClaimRecord, type Interval } from "@sssn/core/log-state";
 import type { Database } from "./database-folder.js";
 import type { Commit } from "./engine.js";
 import { corrupted, decodeMessage } from "./records.js";
-import { rangeOf, parseSortable, type ChannelKeys } from "./keys.js";
+import { rangeOf, parseSortable, sortable, type ChannelKeys } from "./keys.js";
 import { decodeBatch } from "./ledger-writes.js";
 import { RecentMessages } from "./recent-messages.js";
 
@@ -12,6 +12,16 @@ export interface Header {
   readonly last: number;
   readonly count: number;
   readonly bytes: number;
+  /** The newest timestamp; missing where an earlier release wrote last. */
+  readonly time?: number;
+}
+
+interface LoadedState {
+  readonly steady: SteadyClock;
+  readonly header: Header;
+  readonly removed: IntervalSet;
+  readonly expired: IntervalSet;
+  readonly ledgers: Map<string, ClaimLedger>;
 }
 
 /** What of a log is held in memory: figures, holes, and what is unfinished. Loaded at open, at a cost that does not grow with the log. */
@@ -19,6 +29,12 @@ export class LogState {
   readonly steady: SteadyClock;
   readonly removed: IntervalSet;
   readonly ledgers: Map<string, ClaimLedger>;
+  /** Written with a delay that is not over. */
+  readonly delayed = new DueTimes();
+  /** Times to live that are not over, by the log's clock. */
+  readonly expiring = new DueTimes();
+  /** Kept messages whose time to live is over. */
+  readonly expired: IntervalSet;
   readonly recent = new RecentMessages();
   /** Cursors that were looked at. */
   readonly cursors = new Map<string, number>();
@@ -32,11 +48,15 @@ export class LogState {
   stored: number;
   count: number;
   bytes: number;
+  /** No later message has a lower one. */
+  newestTimestamp: number;
 
-  private constructor(headerKey: string, steady: SteadyClock, header: Header, removed: IntervalSet, ledgers: Map<string, ClaimLedger>) {
+  private constructor(headerKey: string, { steady, header, removed, expired, ledgers }: LoadedState) {
+    this.newestTimestamp = header.time ?? 0;
     this.headerEntry = [[headerKey, () => this.#header()]];
     this.steady = steady;
     this.removed = removed;
+    this.expired = expired;
     this.ledgers = ledgers;
     this.last = header.last;
     this.stored = header.last;
@@ -48,28 +68,41 @@ export class LogState {
   static async load(database: Database, keys: ChannelKeys, channelId: string, steady: SteadyClock): Promise<LogState> {
     const header = await readHeader(database, keys);
     const removed = new IntervalSet(await readIntervals(database, keys.removed));
-    await checkTail(database, keys, channelId, header.last, removed);
-    return new LogState(keys.header, steady, header, removed, await loadLedgers(database, keys, steady, removed));
+    const time = await checkTail(database, keys, channelId, header.last, removed);
+    const expired = new IntervalSet(await readIntervals(database, keys.expired));
+    const ledgers = await loadLedgers(database, keys, steady, [...removed, ...expired]);
+    for (const ledger of ledgers.values()) ledger.expireAll(expired);
+    const state = new LogState(keys.header, { steady, header: { time, ...header }, removed, expired, ledgers });
+    await readDueTimes(database, keys.delayed, steady.now(), state.delayed);
+    await readDueTimes(database, keys.expiring, 0, state.expiring);
+    return state;
   }
 
   get first(): number {
     return this.removed.nextAbsent(1);
   }
 
+  /** What no group has to do with: removed, or past its time. */
+  get settledForAll(): Interval[] {
+    return [...this.removed, ...this.expired];
+  }
+
   #header(): string {
-    return JSON.stringify({ last: this.last, count: this.count, bytes: this.bytes } satisfies Header);
+    return JSON.stringify({ last: this.last, count: this.count, bytes: this.bytes, time: this.newestTimestamp } satisfies Header);
   }
 }
 
-/** The header is written with every append, so a tail that went missing shows here, and not when a reader gets there. */
-async function checkTail(database: Database, keys: ChannelKeys, channelId: string, last: number, removed: IntervalSet): Promise<void> {
+/** The last message's timestamp. The header is written with every append, so a tail that went missing shows here, and not when a reader gets there. */
+async function checkTail(database: Database, keys: ChannelKeys, channelId: string, last: number, removed: IntervalSet): Promise<number> {
+  let timestamp = 0;
   if (last > 0 && !removed.has(last)) {
     const record = await database.get(keys.message(last));
     if (record === undefined) throw corrupted(channelId, last, "the log's header speaks of it, but it is not there");
-    decodeMessage(channelId, last, record);
+    ({ timestamp } = decodeMessage(channelId, last, record).message);
   }
   const [beyond] = await database.keys({ gt: keys.message(last), lt: keys.message(Number.MAX_SAFE_INTEGER), limit: 1 }).all();
   if (beyond !== undefined) throw corrupted(channelId, keys.sequenceOf(beyond), "it lies behind the end that the log's header names");
+  return timestamp;
 }
 
 export async function readHeader(database: Database, keys: ChannelKeys): Promise<Header> {
@@ -80,6 +113,13 @@ export async function readHeader(database: Database, keys: ChannelKeys): Promise
 export async function readIntervals(database: Database, prefix: string): Promise<Interval[]> {
   const entries = await database.iterator(rangeOf(prefix)).all();
   return entries.map(([key, end]) => ({ start: parseSortable(key.slice(prefix.length)), end: Number(end) }));
+}
+
+async function readDueTimes(database: Database, prefix: string, from: number, due: DueTimes): Promise<void> {
+  for await (const key of database.keys({ gte: prefix + sortable(from), lt: rangeOf(prefix).lt })) {
+    const [time = "", sequence = ""] = key.slice(prefix.length).split("!");
+    due.add(parseSortable(sequence), parseSortable(time));
+  }
 }
 
 /** One thing that a group of a channel keeps, decoded; neither: it only says that the group is there. */
@@ -104,13 +144,13 @@ async function loadLedgers(
   database: Database,
   keys: ChannelKeys,
   steady: SteadyClock,
-  removed: IntervalSet,
+  settledForAll: readonly Interval[],
 ): Promise<Map<string, ClaimLedger>> {
   const found = new Map<string, { settled: Interval[]; records: ClaimRecord[]; batches: ClaimBatch[] }>();
   for await (const [key, value] of database.iterator(rangeOf(keys.groups))) {
     const { group: name, settled, record, batch } = decodeGroupEntry(keys, key, value);
     let group = found.get(name);
-    if (!group) found.set(name, (group = { settled: [...removed], records: [], batches: [] }));
+    if (!group) found.set(name, (group = { settled: [...settledForAll], records: [], batches: [] }));
     if (settled) group.settled.push(settled);
     if (record) group.records.push(record);
     if (batch) group.batches.push(batch);

@@ -31,8 +31,9 @@ export class MessageReader {
    *
    * @throws SSSNError `store_corrupted` when the very first one is damaged or missing.
    */
-  async scan(database: Database, state: LogState, after: number, limit: number): Promise<Stretch> {
+  async scan(database: Database, state: LogState, after: number, limit: number, maxBytes = Infinity): Promise<Stretch> {
     const end = state.stored;
+    let bytes = 0;
     const stored: StoredMessage[] = [];
     let expected = state.removed.nextAbsent(after + 1);
     if (expected > end) return { stored, position: Math.max(after, end) };
@@ -40,7 +41,7 @@ export class MessageReader {
     const parked = this.#parked.take(database, from);
     let cursor = parked ?? this.#cursor(database, from, end);
     try {
-      while (stored.length < limit && expected <= end) {
+      reading: while (stored.length < limit && expected <= end) {
         const entries = await cursor.next(limit - stored.length);
         if (entries.length === 0) {
           // A parked one ends where the log ended when it was opened.
@@ -55,6 +56,8 @@ export class MessageReader {
           if (state.removed.has(sequence)) continue;
           expected = state.removed.nextAbsent(expected);
           if (sequence !== expected) throw corrupted(this.#channelId, expected, "it is missing");
+          bytes += value.length;
+          if (bytes > maxBytes && stored.length > 0) break reading;
           stored.push(decodeMessage(this.#channelId, sequence, value));
           expected = state.removed.nextAbsent(sequence + 1);
         }
@@ -65,7 +68,8 @@ export class MessageReader {
       if (stored.length === 0) throw error;
       return { stored, position: stored.at(-1)?.message.sequence ?? after };
     }
-    if (limit >= READ_AHEAD_FROM && expected <= end) await this.#parked.leave(cursor, from, this.#keys.message(expected), limit);
+    if (limit >= READ_AHEAD_FROM && expected <= end && bytes <= maxBytes)
+      await this.#parked.leave(cursor, from, this.#keys.message(expected), limit);
     else await cursor.close();
     return { stored, position: expected > end ? end : (stored.at(-1)?.message.sequence ?? after) };
   }
@@ -87,7 +91,14 @@ export class MessageReader {
   }
 
   /** What a reader of an addressed log may see behind a sequence. */
-  async scanLanes(database: Database, state: LogState, lanes: readonly string[], after: number, limit: number): Promise<Stretch> {
+  async scanLanes(
+    database: Database,
+    state: LogState,
+    lanes: readonly string[],
+    after: number,
+    limit: number,
+    maxBytes = Infinity,
+  ): Promise<Stretch> {
     const end = state.stored;
     const found = await Promise.all(
       [...new Set(lanes)].map((lane) => {
@@ -101,7 +112,11 @@ export class MessageReader {
       .sort((left, right) => left - right);
     const page = sequences.slice(0, limit);
     const messages = await this.load(database, state, page);
-    const stored = page.flatMap((sequence) => messages.get(sequence) ?? []);
+    const loaded = page.flatMap((sequence) => messages.get(sequence) ?? []);
+    let sum = 0;
+    const cut = loaded.findIndex(({ bytes }, index) => (sum += bytes) > maxBytes && index > 0);
+    const stored = cut < 0 ? loaded : loaded.slice(0, cut);
+    if (cut >= 0) return { stored, position: stored.at(-1)?.message.sequence ?? after };
     return { stored, position: page.length < limit ? Math.max(after, end) : (page.at(-1) ?? after) };
   }
 }

@@ -15,6 +15,7 @@ type Fields = [
   recipientId?: string | 0,
   availableAt?: number,
   givenId?: 0 | 1,
+  validUntil?: number,
 ];
 
 /** A message as it lies in the database. */
@@ -36,7 +37,7 @@ export function encodeMessage(message: ChannelMessage, givenId: boolean): string
 }
 
 function fieldsOf(
-  { id, timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, availableAt }: ChannelMessage,
+  { id, timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, availableAt, validUntil }: ChannelMessage,
   givenId: boolean,
 ): Fields {
   if (
@@ -45,10 +46,11 @@ function fieldsOf(
     replyTo === undefined &&
     recipientId === undefined &&
     availableAt === undefined &&
+    validUntil === undefined &&
     !givenId
   )
     return [id, timestamp, senderId, content];
-  return [
+  const fields: Fields = [
     id,
     timestamp,
     senderId,
@@ -60,6 +62,8 @@ function fieldsOf(
     availableAt ?? 0,
     givenId ? 1 : 0,
   ];
+  if (validUntil !== undefined) fields.push(validUntil);
+  return fields;
 }
 
 /** @throws SSSNError `store_corrupted`, naming channel and sequence. */
@@ -67,7 +71,7 @@ export function decodeMessage(channelId: string, sequence: number, record: strin
   const json = record.slice(CHECKSUM_DIGITS);
   if (checksum(json, sequence) !== Number(`0x${record.slice(0, CHECKSUM_DIGITS)}`))
     throw corrupted(channelId, sequence, "its checksum does not fit its content");
-  const [id, timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, availableAt, givenId] = JSON.parse(
+  const [id, timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, availableAt, givenId, validUntil] = JSON.parse(
     json,
   ) as Fields;
   const message: { -readonly [Field in keyof ChannelMessage]: ChannelMessage[Field] } = {
@@ -82,6 +86,7 @@ export function decodeMessage(channelId: string, sequence: number, record: strin
   if (replyTo) message.replyTo = replyTo;
   if (recipientId) message.recipientId = recipientId;
   if (availableAt) message.availableAt = availableAt;
+  if (validUntil !== undefined) message.validUntil = validUntil;
   return { message: Object.freeze(message), givenId: givenId === 1, bytes: record.length };
 }
 

@@ -1,5 +1,5 @@
 import type { ChannelMessage, RetentionPolicy } from "@sssn/core";
-import { COMMON_LANE } from "@sssn/core/log-state";
+import { COMMON_LANE, type IntervalSet } from "@sssn/core/log-state";
 import type { Database } from "./database-folder.js";
 import type { Commit } from "./engine.js";
 import { ledgerWrites } from "./ledger-writes.js";
@@ -20,21 +20,22 @@ export async function chooseVictims(
   policy: RetentionPolicy,
   now: number,
   from: number,
+  spared: Spared,
 ): Promise<{ victims: readonly StoredMessage[]; next: number }> {
   const start = policy.keepUnsettled ? nextSettledEverywhere(state, from) : from;
   if (start === undefined || start > state.stored) return { victims: [], next: Infinity };
   const oldest = now - (policy.maxAgeMs ?? Infinity);
-  const isOver = state.count > (policy.maxCount ?? Infinity) || state.bytes > (policy.maxBytes ?? Infinity);
+  let [count, bytes] = [state.count - spared.sequences.size, state.bytes - spared.bytes];
+  const isOver = (): boolean => count > (policy.maxCount ?? Infinity) || bytes > (policy.maxBytes ?? Infinity);
   // Mostly nothing is due, and one look at the oldest message says so.
-  const [first] = isOver ? [] : (await reader.scan(database, state, start - 1, 1)).stored;
+  const [first] = isOver() ? [] : (await reader.scan(database, state, start - 1, 1)).stored;
   if (first && first.message.timestamp >= oldest) return { victims: [], next: Infinity };
   const { stored, position } = await reader.scan(database, state, start - 1, PAGE);
-  let [count, bytes] = [state.count, state.bytes];
   const victims: StoredMessage[] = [];
   for (const entry of stored) {
-    const goes = count > (policy.maxCount ?? Infinity) || bytes > (policy.maxBytes ?? Infinity) || entry.message.timestamp < oldest;
-    if (!goes) return { victims, next: Infinity };
-    if (policy.keepUnsettled && !isSettledEverywhere(state, entry.message.sequence)) continue;
+    if (!isOver() && entry.message.timestamp >= oldest) return { victims, next: Infinity };
+    const { sequence } = entry.message;
+    if (spared.sequences.has(sequence) || (policy.keepUnsettled && !isSettledEverywhere(state, sequence))) continue;
     victims.push(entry);
     count--;
     bytes -= entry.bytes;
@@ -43,14 +44,38 @@ export async function chooseVictims(
 }
 
 function isSettledEverywhere(state: LogState, sequence: number): boolean {
-  return state.ledgers.size > 0 && [...state.ledgers.values()].every((ledger) => ledger.isSettled(sequence));
+  if (state.ledgers.size === 0) return state.expired.has(sequence);
+  return [...state.ledgers.values()].every((ledger) => ledger.isSettled(sequence));
+}
+
+/** Dead letters, and how much room they take. */
+export interface Spared {
+  readonly sequences: ReadonlySet<number>;
+  readonly bytes: number;
+}
+
+/** Only a person, or the policy for dead letters, decides about these: they stand beside the other bounds. */
+export async function sparedDead(
+  database: Database,
+  state: LogState,
+  reader: MessageReader,
+  { maxBytes }: RetentionPolicy,
+): Promise<Spared> {
+  const sequences = new Set([...state.ledgers.values()].flatMap((ledger) => ledger.deadSequences));
+  let bytes = 0;
+  if (maxBytes !== undefined) {
+    const all = [...sequences];
+    for (let start = 0; start < all.length; start += PAGE)
+      for (const stored of (await reader.load(database, state, all.slice(start, start + PAGE))).values()) bytes += stored.bytes;
+  }
+  return { sequences, bytes };
 }
 
 /** Jumps over unfinished work, however much of it there is. */
 function nextSettledEverywhere(state: LogState, from: number): number | undefined {
+  if (state.ledgers.size === 0) return state.expired.nextPresent(from);
   let candidate: number | undefined = state.removed.nextAbsent(from);
   for (;;) {
-    if (state.ledgers.size === 0) return undefined;
     const before: number = candidate;
     for (const ledger of state.ledgers.values()) {
       candidate = ledger.nextSettled(candidate);
@@ -71,29 +96,74 @@ export function planRemoval(
 ): { removed: number; commit: Commit } {
   const puts: [string, string][] = [];
   const deletes: string[] = [];
-  const intervals = new Map<number, number | undefined>();
+  const removedRanges: ChangedRanges = new Map();
+  const expiredRanges: ChangedRanges = new Map();
   let removed = 0;
   for (const { message, givenId, bytes } of victims) {
     const { sequence } = message;
     if (state.removed.has(sequence)) continue;
-    const { gone, merged } = state.removed.add(sequence);
-    for (const start of gone) intervals.set(start, undefined);
-    intervals.set(merged.start, merged.end);
+    addTo(state.removed, sequence, removedRanges);
     deletes.push(keys.message(sequence));
     if (addressed) deletes.push(keys.laneEntry(message.recipientId ?? COMMON_LANE, sequence));
+    if (message.availableAt !== undefined) {
+      deletes.push(keys.delayedEntry(message.availableAt, sequence));
+      state.delayed.delete(sequence);
+    }
+    if (message.validUntil !== undefined) {
+      deletes.push(keys.expiringEntry(message.validUntil, sequence));
+      state.expiring.delete(sequence);
+      deleteFrom(state.expired, sequence, expiredRanges);
+    }
     if (givenId) forgetId(message, keys, now, puts, deletes);
     for (const ledger of state.ledgers.values()) ledger.remove(sequence);
     state.count--;
     state.bytes -= bytes;
     removed++;
   }
-  for (const [start, end] of intervals) {
-    if (end === undefined) deletes.push(keys.removed + sortable(start));
-    else puts.push([keys.removed + sortable(start), String(end)]);
-  }
+  rangeWrites(keys.removed, removedRanges, puts, deletes);
+  rangeWrites(keys.expired, expiredRanges, puts, deletes);
   if (removed > 0) state.recent.clear();
   for (const [name, ledger] of state.ledgers) ledgerWrites(keys, name, ledger, puts, deletes);
   return { removed, commit: { puts, deletes, late: state.headerEntry } };
+}
+
+/** Takes note of what nobody needs to be handed any more, for all groups. Synchronous; `undefined`: there is nothing new. */
+export function planExpiry(state: LogState, keys: ChannelKeys, now: number): Commit | undefined {
+  const due = state.expiring.takeDue(now);
+  if (due.length === 0) return undefined;
+  const puts: [string, string][] = [];
+  const deletes: string[] = [];
+  const ranges: ChangedRanges = new Map();
+  for (const { sequence, at } of due) {
+    addTo(state.expired, sequence, ranges);
+    deletes.push(keys.expiringEntry(at, sequence));
+    for (const ledger of state.ledgers.values()) ledger.expire(sequence);
+  }
+  rangeWrites(keys.expired, ranges, puts, deletes);
+  for (const [name, ledger] of state.ledgers) ledgerWrites(keys, name, ledger, puts, deletes);
+  return { puts, deletes };
+}
+
+/** By their start; `undefined` where a range is gone. */
+type ChangedRanges = Map<number, number | undefined>;
+
+function addTo(set: IntervalSet, sequence: number, changed: ChangedRanges): void {
+  const { gone, merged } = set.add(sequence);
+  for (const start of gone) changed.set(start, undefined);
+  changed.set(merged.start, merged.end);
+}
+
+function deleteFrom(set: IntervalSet, sequence: number, changed: ChangedRanges): void {
+  const { gone, left } = set.delete(sequence);
+  for (const start of gone) changed.set(start, undefined);
+  for (const { start, end } of left) changed.set(start, end);
+}
+
+function rangeWrites(prefix: string, changed: ChangedRanges, puts: [string, string][], deletes: string[]): void {
+  for (const [start, end] of changed) {
+    if (end === undefined) deletes.push(prefix + sortable(start));
+    else puts.push([prefix + sortable(start), String(end)]);
+  }
 }
 
 /** A repeated write soon after the removal must still be known as one. */

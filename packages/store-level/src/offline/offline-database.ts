@@ -4,7 +4,7 @@ import { SSSNError } from "@sssn/core";
 import type { Database } from "../database-folder.js";
 import { inspectFiles } from "../evidence/inspection.js";
 import { CHANNELS, ChannelKeys } from "../keys.js";
-import type { ChannelEntry } from "../level-message-store.js";
+import type { ChannelEntry } from "../channel-register.js";
 import { OwnerFile } from "../owner-file.js";
 import { examineChannel, type Examination } from "./examination.js";
 
