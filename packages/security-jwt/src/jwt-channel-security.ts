@@ -1,11 +1,10 @@
 import { SignJWT, errors, jwtVerify } from "jose";
 import {
-  OPERATION_ROLES,
   SSSNError,
-  describe,
   insufficientRole,
   invalidToken,
-  roleCovers,
+  isSSSNError,
+  roleAllows,
   systemClock,
   validateIdentifier,
   validateInteger,
@@ -13,14 +12,19 @@ import {
   type ChannelSecurity,
   type Clock,
   type Principal,
+  type Role,
   type TokenRequest,
 } from "@sssn/core";
-import { readClaims, type TokenClaims } from "./claims.js";
-import { makeKeyRing, makeRemoteKeyRing, type Algorithm, type JWKSSource, type JWTKey, type KeyRing } from "./keys.js";
+import { checkRole, readClaims, type ClaimMapping, type TokenClaims } from "./claims.js";
+import { makeKeyRing, type Algorithm, type JWKSSource, type JWTKey, type KeyRing } from "./keys.js";
+import { makePublishedKeyRing } from "./published-keys.js";
+import { roleOn } from "./scope.js";
 import { isCanonical } from "./token-text.js";
 import { VerifiedTokens } from "./verified-tokens.js";
 
 const MOST_TOKEN_CHARACTERS = 16_384;
+/** A token that begins so soon has begun: clocks are never quite together. */
+const CLOCKS_APART_SECONDS = 5;
 const LONGEST_LIFE_SECONDS = 10 * 366 * 24 * 3600;
 
 /** With which keys tokens are checked and issued, and what they must say. */
@@ -35,8 +39,13 @@ export interface JWTSecurityOptions {
   readonly issuer?: string;
   /** A token must name exactly this in `aud`. */
   readonly audience?: string;
-  /** How far clocks may be apart, in seconds, from 0 to 5. Default 0. */
+  /**
+   * How long after its end a token still works, in seconds, from 0 to 5. Default 0. One that begins in up to 5 seconds (`nbf`, `iat`) is
+   * taken in any case, because clocks are never quite together.
+   */
   readonly clockToleranceSeconds?: number;
+  /** Where an identity provider says what is asked for. With it, also `{}`, any subject is let in: see {@link systemIdOf}. Default: as tokens of SSSN have it. */
+  readonly claims?: ClaimMapping;
   readonly clock?: Clock;
 }
 
@@ -82,10 +91,13 @@ export class JWTChannelSecurity implements ChannelSecurity {
     return this.#keys.algorithms;
   }
 
+  /** @throws SSSNError `keys_unavailable`. */
   async authenticate(credential: string): Promise<Principal | undefined> {
     try {
-      return principalOf(await this.#verify(credential));
-    } catch {
+      const claims = await this.#verify(credential);
+      return principalOf(claims, claims.role);
+    } catch (error) {
+      if (isSSSNError(error, "keys_unavailable")) throw error;
       return undefined;
     }
   }
@@ -105,19 +117,28 @@ export class JWTChannelSecurity implements ChannelSecurity {
     return true;
   }
 
+  /** Always true: in process the topology is the authority. */
+  authorizeRole(): boolean {
+    return true;
+  }
+
   async authorizeRequest(credential: string, channelId: string, operation: ChannelOperation): Promise<Principal> {
     const claims = await this.#verify(credential);
-    if (claims.channels !== "*" && !claims.channels.has(channelId)) {
+    const role = roleOn(claims, channelId);
+    if (!role) {
       throw new SSSNError("insufficient_scope", `The token of ${claims.systemId} is not for channel ${channelId}.`, {
         details: { channel: channelId },
       });
     }
-    if (!roleCovers(claims.role, OPERATION_ROLES[operation])) throw insufficientRole(claims.systemId, channelId, operation);
-    return principalOf(claims);
+    if (!roleAllows(role, operation)) throw insufficientRole(claims.systemId, channelId, operation);
+    return principalOf(claims, role);
   }
 
-  /** @throws SSSNError `invalid_argument` when there is no key to sign with; `invalid_identifier`. */
-  async generateToken({ systemId, role, channels, expiresInSeconds = 86_400 }: TokenRequest): Promise<string> {
+  /**
+   * @throws SSSNError `invalid_argument` when there is no key to sign with, no role, or more channels than a token can carry;
+   * `invalid_identifier`.
+   */
+  async generateToken({ systemId, role, channels, roles, expiresInSeconds = 86_400 }: TokenRequest): Promise<string> {
     const signing = await this.#keys.signing();
     if (!signing)
       throw new SSSNError(
@@ -126,10 +147,19 @@ export class JWTChannelSecurity implements ChannelSecurity {
       );
     validateIdentifier("system id", systemId);
     validateInteger("expiresInSeconds", expiresInSeconds, 1, LONGEST_LIFE_SECONDS);
-    if (!roleCovers(role, "read")) throw new SSSNError("invalid_argument", `There is no role ${describe(role)}: use read, write or admin.`);
+    if (role !== undefined || roles === undefined) checkRole(role);
+    for (const [channel, given] of Object.entries(roles ?? {})) {
+      checkRole(given);
+      if (channel !== "*") validateIdentifier("channel id", channel.replace(/\*$/, ""));
+    }
     if (channels !== undefined && channels !== "*") for (const channel of channels) validateIdentifier("channel id", channel);
     const now = Math.floor(this.#clock.now() / 1000);
-    const token = new SignJWT({ role, ...(channels === undefined ? {} : { channels }) })
+    const scope = {
+      ...(role === undefined ? {} : { role }),
+      ...(channels === undefined ? {} : { channels }),
+      ...(roles === undefined ? {} : { roles }),
+    };
+    const token = new SignJWT(scope)
       .setProtectedHeader({ alg: signing.algorithm, typ: "JWT", ...(signing.kid === undefined ? {} : { kid: signing.kid }) })
       .setSubject(systemId)
       .setIssuedAt(now)
@@ -137,7 +167,12 @@ export class JWTChannelSecurity implements ChannelSecurity {
       .setJti(crypto.randomUUID());
     if (this.#options.issuer !== undefined) token.setIssuer(this.#options.issuer);
     if (this.#options.audience !== undefined) token.setAudience(this.#options.audience);
-    return token.sign(signing.key);
+    const text = await token.sign(signing.key);
+    if (text.length <= MOST_TOKEN_CHARACTERS) return text;
+    throw new SSSNError(
+      "invalid_argument",
+      `A token with these channels has ${text.length} characters, and none with more than ${MOST_TOKEN_CHARACTERS} is let in. Name them by how they begin: { roles: { "prefix-*": role } }.`,
+    );
   }
 
   /**
@@ -153,42 +188,56 @@ export class JWTChannelSecurity implements ChannelSecurity {
 
   async #verify(token: string): Promise<TokenClaims> {
     const now = this.#clock.now();
+    if (await this.#keys.haveChanged(now)) this.#verified.clear();
     const claims = this.#verified.get(token, now) ?? (await this.#verifySignature(token, now));
-    if (claims.tokenId !== undefined && this.#revoked.has(claims.tokenId)) throw invalidToken();
+    if (claims.tokenId !== undefined && this.#revoked.has(claims.tokenId)) throw invalidToken(new Error("it was revoked"));
     return claims;
   }
 
   async #verifySignature(token: string, now: number): Promise<TokenClaims> {
-    if (token.length > MOST_TOKEN_CHARACTERS || !isCanonical(token)) throw invalidToken();
+    if (token.length > MOST_TOKEN_CHARACTERS || !isCanonical(token))
+      throw invalidToken(new Error("it is too long, or not spelt as a token is"));
     const { issuer, audience } = this.#options;
     const keys = this.#keys;
     try {
-      const { payload } = await jwtVerify(token, keys.verification, {
+      const { payload, protectedHeader } = await jwtVerify(token, keys.verification, {
         algorithms: [...keys.algorithms],
-        requiredClaims: ["exp", "sub"],
+        requiredClaims: ["exp"],
         currentDate: new Date(now),
-        clockTolerance: this.#tolerance,
+        clockTolerance: CLOCKS_APART_SECONDS,
         ...(issuer === undefined ? {} : { issuer }),
         ...(audience === undefined ? {} : { audience }),
       });
-      const claims = readClaims(payload);
+      if (!isTokenType(protectedHeader.typ)) throw new Error("its typ says that it is something else than a JWT");
+      const claims = readClaims(payload, this.#options.claims, now);
+      if (claims.expiresAt + this.#tolerance * 1000 <= now) throw tokenExpired();
       // Keys may have been replaced while the signature was checked.
       if (keys === this.#keys) this.#verified.set(token, claims);
       return claims;
     } catch (error) {
-      if (error instanceof errors.JWTExpired) throw new SSSNError("token_expired", "The token has expired. Get a new one and try again.");
-      throw invalidToken();
+      if (isSSSNError(error, "keys_unavailable") || isSSSNError(error, "token_expired")) throw error;
+      if (error instanceof errors.JWTExpired) throw tokenExpired();
+      throw invalidToken(error);
     }
   }
 }
 
-function principalOf({ systemId, role, expiresAt }: TokenClaims): Principal {
-  return { systemId, role, expiresAt };
+function principalOf({ systemId, expiresAt }: TokenClaims, role: Role | undefined): Principal {
+  return { systemId, expiresAt, ...(role === undefined ? {} : { role }) };
+}
+
+function tokenExpired(): SSSNError {
+  return new SSSNError("token_expired", "The token has expired. Get a new one and try again.");
+}
+
+/** A token that was made for something else, such as one that only identifies a person, is none here. */
+function isTokenType(type: unknown): boolean {
+  return type === undefined || (typeof type === "string" && /^(?:application\/)?(?:at\+)?jwt$/i.test(type));
 }
 
 function keyRingOf({ secret, keys, keySet }: JWTSecurityOptions): KeyRing {
   const given = [secret, keys, keySet].filter((source) => source !== undefined);
   if (given.length !== 1) throw new SSSNError("invalid_argument", "JWTChannelSecurity takes exactly one of `secret`, `keys` and `keySet`.");
-  if (keySet) return makeRemoteKeyRing(keySet);
+  if (keySet) return makePublishedKeyRing(keySet);
   return makeKeyRing(keys ?? [{ algorithm: "HS256", secret: secret as string | Uint8Array }]);
 }

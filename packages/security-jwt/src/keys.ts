@@ -1,13 +1,4 @@
-import {
-  createLocalJWKSet,
-  createRemoteJWKSet,
-  importPKCS8,
-  importSPKI,
-  type CryptoKey,
-  type JSONWebKeySet,
-  type JWTVerifyGetKey,
-  type KeyObject,
-} from "jose";
+import { importPKCS8, importSPKI, type CryptoKey, type JWTVerifyGetKey, type KeyObject } from "jose";
 import { SSSNError, describe } from "@sssn/core";
 import type { ImportedKey, PublishedKeySet } from "./key-types.js";
 
@@ -60,6 +51,8 @@ export interface KeyRing {
   readonly algorithms: readonly Algorithm[];
   /** The key that a token's header asks for, provided that it is for the token's algorithm. */
   readonly verification: JWTVerifyGetKey;
+  /** Whether other keys are good than when it was asked last: then what was verified with the old ones counts no more. */
+  haveChanged(now: number): boolean | Promise<boolean>;
   /** The first key that can sign; `undefined` when this side only checks. */
   signing(): Promise<{ readonly key: UsableKey; readonly algorithm: Algorithm; readonly kid: string | undefined } | undefined>;
 }
@@ -79,6 +72,7 @@ export function makeKeyRing(keys: readonly JWTKey[]): KeyRing {
       if (!found || found.algorithm !== alg) throw new Error("no key for this token");
       return verificationKey(found);
     },
+    haveChanged: () => false,
     async signing() {
       const key = keys.find(({ secret, privateKey }) => secret !== undefined || privateKey !== undefined);
       return key && { key: await signingKey(key), algorithm: key.algorithm, kid: key.kid };
@@ -86,21 +80,8 @@ export function makeKeyRing(keys: readonly JWTKey[]): KeyRing {
   };
 }
 
-export function makeRemoteKeyRing({ algorithms, jwks }: JWKSSource): KeyRing {
-  for (const algorithm of algorithms) {
-    checkAlgorithm(algorithm);
-    if (algorithm.startsWith("HS"))
-      throw new SSSNError("invalid_argument", `${algorithm} takes a shared secret, which is never published in a key set.`);
-  }
-  const verification =
-    // jose copies the set, and checks each of its keys before it is used.
-    jwks instanceof URL
-      ? createRemoteJWKSet(jwks, { cooldownDuration: 30_000, cacheMaxAge: 600_000 })
-      : createLocalJWKSet(jwks as JSONWebKeySet);
-  return { algorithms, verification, signing: () => Promise.resolve(undefined) };
-}
-
-function checkAlgorithm(algorithm: unknown): void {
+/** @throws SSSNError `invalid_argument`. */
+export function checkAlgorithm(algorithm: unknown): void {
   if (ALGORITHMS.includes(algorithm as Algorithm)) return;
   throw new SSSNError("invalid_argument", `There is no algorithm ${describe(algorithm)} here: use one of ${ALGORITHMS.join(", ")}.`);
 }
