@@ -15,48 +15,48 @@ const MALFORMED: readonly (readonly [string, string])[] = [
   ["HTTP/0.9", "GET /channels\r\n\r\n"],
   ["HTTP/1.0 without a host", "GET /channels HTTP/1.0\r\n\r\n"],
   ["the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
-  ["HTTP/9.9", "GET / HTTP/9.9\r\nHost: x\r\n\r\n"],
+  ["HTTP/9.9", "GET / HTTP/9.9\r\nHost: localhost\r\n\r\n"],
   ["no host", `${GET}\r\n`],
-  ["an unknown method", "BREW /channels HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"],
-  ["a method in small letters", "get /channels HTTP/1.1\r\nHost: x\r\n\r\n"],
-  ["CONNECT", "CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: x\r\n\r\n"],
-  ["TRACE", "TRACE /channels/orders HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"],
-  ["OPTIONS *", "OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"],
-  ["an absolute URI", "GET http://evil.example/channels/orders HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"],
-  ["a URL of 100 000 characters", `GET /channels/${"a".repeat(100_000)} HTTP/1.1\r\nHost: x\r\n\r\n`],
-  ["a header of 100 000 characters", `${GET}Host: x\r\nX-Long: ${"a".repeat(100_000)}\r\n\r\n`],
-  ["5 000 headers", `${GET}Host: x\r\n${"X-Many: 1\r\n".repeat(5_000)}\r\n`],
-  ["a header with a zero byte", `${GET}Host: x\r\nX: a\0b\r\n\r\n`],
-  ["a header with a bare carriage return", `${GET}Host: x\r\nX: a\rInjected: b\r\n\r\n`],
-  ["a folded header", `${GET}Host: x\r\nX: a\r\n b\r\nConnection: close\r\n\r\n`],
-  ["a space before the colon", `${GET}Host: x\r\nAuthorization : Bearer TOKEN\r\nConnection: close\r\n\r\n`],
+  ["an unknown method", "BREW /channels HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"],
+  ["a method in small letters", "get /channels HTTP/1.1\r\nHost: localhost\r\n\r\n"],
+  ["CONNECT", "CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: localhost\r\n\r\n"],
+  ["TRACE", "TRACE /channels/orders HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"],
+  ["OPTIONS *", "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"],
+  ["an absolute URI", "GET http://evil.example/channels/orders HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"],
+  ["a URL of 100 000 characters", `GET /channels/${"a".repeat(100_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`],
+  ["a header of 100 000 characters", `${GET}Host: localhost\r\nX-Long: ${"a".repeat(100_000)}\r\n\r\n`],
+  ["5 000 headers", `${GET}Host: localhost\r\n${"X-Many: 1\r\n".repeat(5_000)}\r\n`],
+  ["a header with a zero byte", `${GET}Host: localhost\r\nX: a\0b\r\n\r\n`],
+  ["a header with a bare carriage return", `${GET}Host: localhost\r\nX: a\rInjected: b\r\n\r\n`],
+  ["a folded header", `${GET}Host: localhost\r\nX: a\r\n b\r\nConnection: close\r\n\r\n`],
+  ["a space before the colon", `${GET}Host: localhost\r\nAuthorization : Bearer TOKEN\r\nConnection: close\r\n\r\n`],
   [
     "two content lengths",
-    `${POST}Host: x\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\nContent-Length: 13\r\nContent-Length: 14\r\n\r\n{"content":1}`,
+    `${POST}Host: localhost\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\nContent-Length: 13\r\nContent-Length: 14\r\n\r\n{"content":1}`,
   ],
   [
     "two equal content lengths",
-    `${POST}Host: x\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\nContent-Length: 13, 13\r\nConnection: close\r\n\r\n{"content":1}`,
+    `${POST}Host: localhost\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\nContent-Length: 13, 13\r\nConnection: close\r\n\r\n{"content":1}`,
   ],
-  ["a negative content length", `${POST}Host: x\r\nContent-Length: -1\r\n\r\n`],
-  ["a content length with a sign", `${POST}Host: x\r\nContent-Length: +13\r\n\r\n{"content":1}`],
-  ["a content length in hexadecimal", `${POST}Host: x\r\nContent-Length: 0x0d\r\n\r\n{"content":1}`],
-  ["a content length beyond numbers", `${POST}Host: x\r\nContent-Length: 99999999999999999999999\r\n\r\n`],
+  ["a negative content length", `${POST}Host: localhost\r\nContent-Length: -1\r\n\r\n`],
+  ["a content length with a sign", `${POST}Host: localhost\r\nContent-Length: +13\r\n\r\n{"content":1}`],
+  ["a content length in hexadecimal", `${POST}Host: localhost\r\nContent-Length: 0x0d\r\n\r\n{"content":1}`],
+  ["a content length beyond numbers", `${POST}Host: localhost\r\nContent-Length: 99999999999999999999999\r\n\r\n`],
   [
     "a content length and chunks",
-    `${POST}Host: x\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\nd\r\n{"content":1}\r\n0\r\n\r\n`,
+    `${POST}Host: localhost\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\nd\r\n{"content":1}\r\n0\r\n\r\n`,
   ],
-  ["chunks that are not chunked last", `${POST}Host: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n`],
-  ["an unknown transfer encoding", `${POST}Host: x\r\nTransfer-Encoding: xchunked\r\n\r\n`],
-  ["two transfer encodings", `${POST}Host: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n`],
-  ["a chunk size beyond numbers", `${POST}Host: x\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\n`],
-  ["a chunk size that is none", `${POST}Host: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`],
-  ["a negative chunk", `${POST}Host: x\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n\r\n`],
-  ["an upgrade", `${GET}Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\nSec-WebSocket-Key: x\r\n\r\n`],
-  ["an expectation that nobody meets", `${POST}Host: x\r\nExpect: 200-maybe\r\nConnection: close\r\n\r\n`],
+  ["chunks that are not chunked last", `${POST}Host: localhost\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n`],
+  ["an unknown transfer encoding", `${POST}Host: localhost\r\nTransfer-Encoding: xchunked\r\n\r\n`],
+  ["two transfer encodings", `${POST}Host: localhost\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n`],
+  ["a chunk size beyond numbers", `${POST}Host: localhost\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\n`],
+  ["a chunk size that is none", `${POST}Host: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`],
+  ["a negative chunk", `${POST}Host: localhost\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n\r\n`],
+  ["an upgrade", `${GET}Host: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\nSec-WebSocket-Key: x\r\n\r\n`],
+  ["an expectation that nobody meets", `${POST}Host: localhost\r\nExpect: 200-maybe\r\nConnection: close\r\n\r\n`],
   [
     "a body ended before its length",
-    `${POST}Host: x\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\nContent-Length: 5\r\nConnection: close\r\n\r\n{"a`,
+    `${POST}Host: localhost\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\nContent-Length: 5\r\nConnection: close\r\n\r\n{"a`,
   ],
 ];
 
@@ -176,7 +176,7 @@ describe("malformed requests", () => {
 
   it("never leave a second request in what one of them sends", async () => {
     const host = await publish();
-    const smuggled = `${POST}Host: x\r\nAuthorization: Bearer ${await host.token("admin")}\r\nContent-Type: application/json\r\nContent-Length: 30\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n`;
+    const smuggled = `${POST}Host: localhost\r\nAuthorization: Bearer ${await host.token("admin")}\r\nContent-Type: application/json\r\nContent-Length: 30\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n`;
     const answer = await rawRequest(host.url, smuggled);
     expect(answer.match(/HTTP\/1\.1 /g)).toHaveLength(1);
     expect(answer).toMatch(/^HTTP\/1\.1 400/);
@@ -191,7 +191,7 @@ describe("paths that try to get at a private channel", () => {
     for (const method of ["GET", "POST"]) {
       const answer = await rawRequest(
         host.url,
-        `${method} ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
+        `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
       );
       expect(answer).toMatch(/^HTTP\/1\.1 40[045]/);
       expect(answer).not.toContain("hidden");

@@ -73,7 +73,7 @@ describe("tokens over HTTP", () => {
     expect((await fetch(`${host.url}/channels/orders?access_token=${token}`)).status).toBe(401);
     const twice = await rawRequest(
       host.url,
-      `GET /channels/orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`,
+      `GET /channels/orders HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`,
     );
     expect(twice).toMatch(/^HTTP\/1.1 40[01]/);
   });
@@ -226,7 +226,7 @@ describe("a remote channel", () => {
   it("does what a local one does: write, batch, read, commit, seek, positions, info", async () => {
     const host = await publish();
     const orders = await host.remote("orders");
-    expect(await orders.write("", { n: 1 }, { id: "a", correlationId: "c", metadata: { m: 1 } })).toEqual({
+    expect(await orders.write("", { n: 1 }, { id: "a", correlationId: "c", metadata: { m: 1 } })).toMatchObject({
       id: "a",
       sequence: 1,
       duplicate: false,
@@ -241,7 +241,7 @@ describe("a remote channel", () => {
     expect((await orders.read("", { commit: first.position })).messages.map(({ content }) => content)).toEqual([3]);
     expect(await orders.commit("", 3)).toBe(3);
     expect(await orders.seek("", "start")).toBe(0);
-    expect(await orders.positions("")).toEqual({ first: 1, last: 3, cursor: 0 });
+    expect(await orders.positions("")).toMatchObject({ first: 1, last: 3, cursor: 0 });
     expect(await orders.info()).toMatchObject({
       id: "orders",
       kind: "passthrough",

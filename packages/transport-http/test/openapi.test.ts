@@ -63,6 +63,8 @@ async function goodRequests(host: Published): Promise<Map<string, Answer>> {
   await ask("stats", "jobs");
   await ask("remove", "orders", { ids: ["one"] });
   await ask("evict", "orders", { maxCount: 1 });
+  await ask("deleteGroup", "jobs", { group: "default" });
+  await ask("deleteCursor", "orders", { readerId: "admin" });
   await ask("clear", "orders");
   return answers;
 }

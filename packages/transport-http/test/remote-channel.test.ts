@@ -18,10 +18,12 @@ const logger = silentLogger;
 
 proveChannelPort(
   "a channel behind HTTP",
-  async (kind) => {
+  async (kind, options) => {
     const security = new JWTChannelSecurity({ secret: "0123456789abcdef0123456789abcdef" });
     const system = new BaseSystem({ id: "host", logger });
-    system.addChannel(new KINDS[kind]({ id: "tested", store: new MemoryMessageStore(), security, logger, visibility: "public" }));
+    system.addChannel(
+      new KINDS[kind]({ id: "tested", store: new MemoryMessageStore(), security, logger, visibility: "public", ...options }),
+    );
     const running = await system.publish({ transport: new HttpTransport({ port: 0, logger }) });
     return {
       as: async (systemId) =>

@@ -27,7 +27,7 @@ async function eventsOf(response: Response, count: number): Promise<string> {
 }
 
 describe("a ticket", () => {
-  it("opens one stream of its channel, once, in place of a token", async () => {
+  it("opens a stream of its channel in place of a token, and carries it over the reconnections of a browser", async () => {
     const host = await publish();
     const token = await host.token("read", ["news", "orders"]);
     const ticket = async (): Promise<string> =>
@@ -36,11 +36,10 @@ describe("a ticket", () => {
     const response = await fetch(`${host.url}/channels/news/stream?ticket=${first}&from=start`);
     await host.system.client.write("news", "hello");
     expect(await eventsOf(response, 2)).toContain('"content":"hello"');
-    for (const used of [
-      `/channels/news/stream?ticket=${first}`,
-      `/channels/orders/stream?ticket=${await ticket()}`,
-      "/channels/news/stream?ticket=made-up",
-    ]) {
+    // As an EventSource does by itself: the same address again, with the last event's id.
+    const again = await fetch(`${host.url}/channels/news/stream?ticket=${first}`, { headers: { "last-event-id": "0" } });
+    expect(await eventsOf(again, 2)).toContain('"content":"hello"');
+    for (const used of [`/channels/orders/stream?ticket=${await ticket()}`, "/channels/news/stream?ticket=made-up"]) {
       expect([(await host.fetch(used)).status, used.length > 0]).toEqual([401, true]);
     }
     expect((await host.fetch(`/channels/news/messages?ticket=${await ticket()}`)).status).toBe(401);
@@ -63,7 +62,7 @@ describe("what goes on", () => {
     const claim = host.fetch("/channels/jobs/claims", token, post({ waitMs: 30_000 }));
     const { jti } = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as { jti: string };
     host.security.revoke(jti);
-    expect(await stream.text()).toMatch(/^event: position\nid: 0\ndata: [^\n]*\n\n$/);
+    expect(await stream.text()).toMatch(/^event: position\nid: 0@[0-9a-f]+\ndata: [^\n]*\n\n$/);
     expect(await claim.then(({ status, body }) => [status, code(body)])).toEqual([401, "token_invalid"]);
     await host.system.client.write("jobs", 1);
     expect((await (await host.remote("jobs")).claim("")).map(({ deliveries }) => deliveries)).toEqual([1]);
@@ -157,7 +156,7 @@ describe("the server", () => {
     });
     expect([preflight.status, preflight.headers.get("access-control-allow-headers")]).toEqual([
       204,
-      "Authorization,Content-Type,Last-Event-ID,X-Request-Id",
+      "Authorization,Content-Type,Last-Event-ID,X-Request-Id,traceparent,tracestate",
     ]);
   });
 
@@ -222,9 +221,9 @@ describe("the server", () => {
     const transport = new HttpTransport({ port: 0, logger });
     transport.app.use((request, response, next) => {
       if (request.headers["x-closed"] === undefined) next();
-      else response.status(418).end();
+      else response.writeHead(418).end();
     });
-    transport.app.get("/hello", (_request, response) => void response.send("hello"));
+    transport.app.get("/hello", (_request, response) => void response.end("hello"));
     const system = new BaseSystem({ id: "host", logger });
     system.addChannel(new PassthroughChannel({ id: "c", store: new MemoryMessageStore(), logger, visibility: "public" }));
     await using running = await system.publish({ transport });

@@ -1,4 +1,4 @@
-import { SSSNError, isSSSNError, sleep, systemClock, toError, validateInteger, type Clock } from "@sssn/core";
+import { EventSource, SSSNError, isSSSNError, sleep, systemClock, toError, validateInteger, type Clock } from "@sssn/core";
 import { fromProblem } from "../protocol/problem.js";
 import { TokenHolder, type TokenSource } from "./token-holder.js";
 
@@ -7,7 +7,12 @@ export interface ConnectionOptions {
   readonly token: TokenSource;
   /** How long one attempt may take, in ms, from 1, not counting a wait that was asked for. Default 30 000. */
   readonly timeoutMs?: number;
-  /** How often a call is tried at the most, from 1 to 100, when trying again is safe and can help. Default 5. */
+  /**
+   * How long a call is tried again, in ms from 0, when that is safe and can help: longer than a host takes to start anew. Default 30 000.
+   * Streams are tried again for ever.
+   */
+  readonly patienceMs?: number;
+  /** How often a call is tried at the most, from 1 to 1 000. Default: as often as `patienceMs` allows. */
   readonly attempts?: number;
   readonly fetch?: typeof fetch;
   readonly clock?: Clock;
@@ -23,8 +28,15 @@ export interface Call {
   readonly timeoutMs?: number | undefined;
   /** How long the host may wait before it answers, in ms. */
   readonly waitMs?: number;
+  /** Told when an attempt begins, on the monotonic clock. */
+  readonly onAttempt?: (at: number) => void;
 }
 
+/** Whether the host is reached, told when it changes. */
+export type ConnectionState = "lost" | "restored";
+
+/** A host that takes none of the tokens that it is sent is not sent another one for ever. */
+const MOST_RENEWALS = 2;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
 
@@ -33,23 +45,44 @@ export class HostConnection {
   readonly clock: Clock;
   readonly tokens: TokenHolder;
   readonly #base: string;
+  /** Why nothing may be sent to this address. */
+  readonly #refusal: SSSNError | undefined;
   readonly #fetch: typeof fetch;
   readonly #timeoutMs: number;
   readonly #attempts: number;
+  readonly #patienceMs: number;
+  /** Told when a host that was reached is reached no more, and the other way. */
+  readonly events = new EventSource<{ connection: ConnectionState }>();
+  #isReachable = true;
 
   /** @throws SSSNError `invalid_argument`. */
-  constructor(base: string, options: ConnectionOptions) {
+  constructor(base: string, options: ConnectionOptions, refusal?: SSSNError) {
+    this.#refusal = refusal;
     this.#base = base;
     this.clock = options.clock ?? systemClock;
-    this.tokens = new TokenHolder(options.token, this.clock);
     this.#fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
     this.#timeoutMs = validateInteger("timeoutMs", options.timeoutMs ?? 30_000, 1, 2_147_483_647);
-    this.#attempts = validateInteger("attempts", options.attempts ?? 5, 1, 100);
+    this.tokens = new TokenHolder(options.token, this.clock, this.#timeoutMs);
+    this.#attempts = options.attempts === undefined ? Infinity : validateInteger("attempts", options.attempts, 1, 1_000);
+    this.#patienceMs = validateInteger("patienceMs", options.patienceMs ?? 30_000, 0, 2_147_483_647);
+  }
+
+  /** False while calls and streams go unanswered. */
+  get isReachable(): boolean {
+    return this.#isReachable;
+  }
+
+  /** The host has answered, or has not. */
+  noteReached(isReachable: boolean): void {
+    if (this.#isReachable === isReachable) return;
+    this.#isReachable = isReachable;
+    this.events.emit("connection", isReachable ? "restored" : "lost");
   }
 
   /** Calls until it works, or until trying again can't help. Every call of this protocol may safely be repeated. */
   async json<Result>(call: Call): Promise<Result> {
-    let renewed = false;
+    const until = this.clock.monotonic() + this.#patienceMs;
+    let renewals = 0;
     for (let attempt = 1; ; attempt++) {
       call.signal?.throwIfAborted();
       try {
@@ -57,19 +90,17 @@ export class HostConnection {
       } catch (thrown) {
         call.signal?.throwIfAborted();
         const error = isSSSNError(thrown) ? thrown : unreachable(this.#base, thrown);
-        if (error.code === "token_expired" && this.tokens.canRenew && !renewed) {
-          renewed = true;
-          this.tokens.forget();
-          continue;
-        }
-        if (!error.retryable || attempt >= this.#attempts) throw error;
-        await sleep(this.clock, pauseMs(attempt, error), call.signal);
+        if (error.code === "token_expired" && this.tokens.canRenew && renewals++ < MOST_RENEWALS) continue;
+        const pause = pauseMs(attempt, error);
+        if (!error.retryable || attempt >= this.#attempts || this.clock.monotonic() + pause > until) throw error;
+        await sleep(this.clock, pause, call.signal);
       }
     }
   }
 
   /** One call and its whole answer, within a deadline. */
   async #attempt(call: Call, timeoutMs: number): Promise<unknown> {
+    call.onAttempt?.(this.clock.monotonic());
     const ending = new AbortController();
     const abort = (): void => ending.abort(call.signal?.reason);
     const cancel = this.clock.schedule(
@@ -91,19 +122,35 @@ export class HostConnection {
 
   /** One call, with the answer's body still to be read. @throws SSSNError for every status but 2xx. */
   async open(call: Call): Promise<Response> {
-    const response = await this.#fetch(`${this.#base}${call.path}`, {
-      method: call.method ?? "GET",
-      headers: {
-        authorization: `Bearer ${await this.tokens.current()}`,
-        ...(call.body === undefined ? {} : { "content-type": "application/json" }),
-        ...call.headers,
-      },
-      body: call.body === undefined ? null : JSON.stringify(call.body),
-      redirect: "error",
-      signal: call.signal ?? null,
-    });
+    if (this.#refusal) throw this.#refusal;
+    const token = await this.tokens.current();
+    const response = await this.#send(call, token);
     if (response.ok) return response;
-    throw withRetryAfter(fromProblem(response.status, await response.json().catch(() => undefined)), response);
+    const error = withRetryAfter(fromProblem(response.status, await response.json().catch(() => undefined)), response);
+    if (error.code === "token_expired") await this.tokens.replace(token);
+    throw error;
+  }
+
+  async #send(call: Call, token: string): Promise<Response> {
+    try {
+      const response = await this.#fetch(`${this.#base}${call.path}`, {
+        method: call.method ?? "GET",
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(call.body === undefined ? {} : { "content-type": "application/json" }),
+          ...call.headers,
+        },
+        body: call.body === undefined ? null : JSON.stringify(call.body),
+        redirect: "error",
+        signal: call.signal ?? null,
+      });
+      this.noteReached(true);
+      return response;
+    } catch (thrown) {
+      // Who gave the call up says nothing of the host; who waited in vain for an answer does.
+      if (!call.signal?.aborted || isSSSNError(call.signal.reason, "timeout")) this.noteReached(false);
+      throw thrown;
+    }
   }
 }
 

@@ -1,11 +1,14 @@
 import {
-  SSSNError,
+  Delivery,
+  LatestOnly,
+  LocalSubscription,
   consoleLogger,
   deepFreeze,
   freezeJson,
+  guardLogger,
   linkSignals,
+  refuseUnknownOptions,
   toError,
-  validateIdentifier,
   type ChannelHostPort,
   type ChannelInfo,
   type ChannelMessage,
@@ -13,10 +16,12 @@ import {
   type Claim,
   type ClaimOptions,
   type ClearFilter,
+  type CommitOptions,
   type CursorOptions,
   type DeadLetterOptions,
   type DeadMessage,
   type ExtendOptions,
+  type ForeignAddress,
   type HistoryOptions,
   type Logger,
   type LogStats,
@@ -38,6 +43,8 @@ import {
   type WriteReceipt,
 } from "@sssn/core";
 import { randomToken } from "@sssn/core/log-state";
+import { refusalOf } from "./allowed-address.js";
+import { channelUrl, queryText } from "./channel-url.js";
 import { HostConnection, type ConnectionOptions } from "./host-connection.js";
 import { liveMessages } from "./live-messages.js";
 import { WriteBatcher } from "./write-batcher.js";
@@ -45,12 +52,30 @@ import { WriteBatcher } from "./write-batcher.js";
 /** Which channel, and how its host is spoken to. */
 export interface HttpChannelOptions extends ConnectionOptions {
   /** The channel's URL, or the host's together with `id`. */
-  readonly url: string;
+  readonly url: string | ForeignAddress;
+  /**
+   * The origins that may be sent the token, such as `https://orders.example`. Needed for an address that somebody else has said, as a
+   * directory does; one that is written here is allowed by being written. Calls to any other origin are refused before anything is sent.
+   */
+  readonly origins?: readonly string[];
   /** The channel's id, where the URL does not end with it. */
   readonly id?: string;
   /** Told of a subscriber's exceptions. A pino logger fits. Default: warnings and errors to the console. */
   readonly logger?: Logger;
 }
+
+const OPTIONS: ReadonlySet<string> = new Set<keyof HttpChannelOptions>([
+  "url",
+  "origins",
+  "id",
+  "token",
+  "timeoutMs",
+  "patienceMs",
+  "attempts",
+  "fetch",
+  "clock",
+  "logger",
+]);
 
 /** For the calls of one view of a channel. */
 export interface CallOptions {
@@ -77,6 +102,7 @@ export interface CallOptions {
  */
 export class HttpChannel<Content = unknown> implements ChannelPort<Content>, ChannelHostPort<Content> {
   readonly id: string;
+  readonly #url: string;
   readonly #options: HttpChannelOptions;
   readonly #call: CallOptions;
   readonly #connection: HostConnection;
@@ -88,16 +114,32 @@ export class HttpChannel<Content = unknown> implements ChannelPort<Content>, Cha
   /** @internal A view of another one, over the same connection. */
   constructor(options: HttpChannelOptions, connection: HostConnection, call: CallOptions);
   constructor(options: HttpChannelOptions, connection?: HostConnection, call: CallOptions = {}) {
-    const { id, url } = channelUrl(options.url, options.id);
+    if (!connection) refuseUnknownOptions("HttpChannel", options, OPTIONS);
+    const { id, url } = channelUrl(String(options.url), options.id);
     this.id = id;
+    this.#url = url;
     this.#options = options;
     this.#call = call;
-    this.#logger = options.logger ?? consoleLogger;
-    this.#connection = connection ?? new HostConnection(url, options);
+    this.#logger = guardLogger(options.logger ?? consoleLogger);
+    this.#connection = connection ?? new HostConnection(url, options, refusalOf(options.url, options.origins));
     this.#writes = new WriteBatcher({
       one: (entry) => this.#post("/messages", entry),
       many: async (messages) => (await this.#post<{ receipts: WriteReceipt[] }>("/messages/batch", { messages })).receipts,
     });
+  }
+
+  /** `connection: "lost"` when the host is reached no more, and `"restored"` when it is again; calls and streams are repeated meanwhile. */
+  get events(): HostConnection["events"] {
+    return this.#connection.events;
+  }
+
+  /** Where it lives: what is registered at the same origin may be sent the same token. */
+  get origin(): string {
+    return new URL(this.#url).origin;
+  }
+
+  get isReachable(): boolean {
+    return this.#connection.isReachable;
   }
 
   /** The same channel, for calls with a deadline or a signal of their own. */
@@ -126,7 +168,7 @@ export class HttpChannel<Content = unknown> implements ChannelPort<Content>, Cha
     return this.#get(`/positions${queryText({ ...options })}`);
   }
 
-  async commit(_readerId: string, position: number, options: CursorOptions = {}): Promise<number> {
+  async commit(_readerId: string, position: number, options: CommitOptions = {}): Promise<number> {
     return (await this.#post<{ position: number }>("/cursor/commit", { position, ...options })).position;
   }
 
@@ -135,19 +177,26 @@ export class HttpChannel<Content = unknown> implements ChannelPort<Content>, Cha
   }
 
   async claim(_readerId: string, options: ClaimOptions = {}): Promise<readonly Claim<Content>[]> {
-    const { signal: ending, ...body } = options;
+    const { signal: ending, ...body } = { callId: randomToken(), ...options };
     if (ending?.aborted) return [];
+    let askedAt = 0;
     const { signal, release } = linkSignals(ending, this.#call.signal);
     try {
-      const { claims } = await this.#connection.json<{ claims: Claim<Content>[] }>({
+      const { clock } = this.#connection;
+      const { claims, waitedMs } = await this.#connection.json<{ claims: Claim<Content>[]; waitedMs: number }>({
         method: "POST",
         path: "/claims",
         body,
         signal,
         timeoutMs: this.#call.timeoutMs,
         waitMs: options.waitMs ?? 0,
+        onAttempt: (at) => {
+          askedAt = at;
+        },
       });
-      return deepFreeze(claims);
+      // The answer may have been on its way for as long as the call took beyond what the host had it.
+      const onTheWayMs = Math.max(0, clock.monotonic() - askedAt - waitedMs);
+      return deepFreeze(claims.map((claim) => ({ ...claim, leaseMs: Math.max(0, claim.leaseMs - onTheWayMs) })));
     } catch (error) {
       if (ending?.aborted) return [];
       throw error;
@@ -177,50 +226,68 @@ export class HttpChannel<Content = unknown> implements ChannelPort<Content>, Cha
   }
 
   async subscribe(readerId: string, callback: MessageCallback<Content>, options: SubscribeOptions = {}): Promise<Subscription> {
-    const ending = new AbortController();
-    const { signal, release } = linkSignals(ending.signal, options.signal, this.#call.signal);
-    let begin: (position: number) => void = () => {};
-    const begun = new Promise<number>((resolve) => {
+    const { clock } = this.#connection;
+    const report = (error: Error, text: string, sequence?: number): void =>
+      this.#logger.error({ channel: this.id, err: error, ...(sequence === undefined ? {} : { sequence }) }, `${text} (channel ${this.id})`);
+    let log: string | undefined;
+    const commits = new LatestOnly<number>((sequence) =>
+      this.commit(readerId, sequence, { ...cursorOf(options), ...(log === undefined ? {} : { log }) }).then(
+        () => undefined,
+        (thrown: unknown) => report(toError(thrown), "a subscription could not commit how far it is; it may get some messages again"),
+      ),
+    );
+    const delivery = new Delivery(callback, options, {
+      channelId: this.id,
+      clock,
+      report: (error, sequence) => report(error, "a subscriber failed", sequence),
+      commit: (sequence) => commits.push(sequence),
+    });
+    const abort = new AbortController();
+    const { signal, release } = linkSignals(abort.signal, options.signal, this.#call.signal);
+    let begin: () => void = () => {};
+    const begun = new Promise<void>((resolve) => {
       begin = resolve;
     });
-    const messages = liveMessages<Content>({ connection: this.#connection, query: startQuery(options), signal, onPosition: begin });
-    const closed = this.#deliver(messages, readerId, callback, options);
-    // Whoever does not look at `closed` must not be hit by an unhandled rejection.
-    closed.catch(() => undefined).finally(release);
-    await Promise.race([begun, closed]);
-    const close = async (): Promise<void> => {
-      ending.abort();
-      await closed.catch(() => undefined);
-    };
-    return { closed, close, [Symbol.asyncDispose]: close };
-  }
-
-  async #deliver(
-    messages: AsyncIterable<ChannelMessage<Content>>,
-    readerId: string,
-    callback: MessageCallback<Content>,
-    options: SubscribeOptions,
-  ): Promise<void> {
-    for await (const message of messages) {
-      try {
-        await callback(message);
-      } catch (thrown) {
-        this.#logger.error(
-          { channel: this.id, sequence: message.sequence, err: toError(thrown) },
-          `a subscriber of channel ${this.id} failed; it gets the next message all the same`,
-        );
-      }
-      if (options.cursor !== undefined) await this.commit(readerId, message.sequence, { cursor: options.cursor });
-    }
+    const messages = this.#live(options, signal, (_position, identity) => {
+      log = identity;
+      begin();
+    });
+    const subscription = new LocalSubscription({
+      pages: singly(messages),
+      delivery,
+      clock,
+      abort,
+      signal,
+      settled: () => commits.settled(),
+      failed: (error) => report(error, "a subscription ended"),
+    });
+    subscription.closed.then(release, release);
+    await Promise.race([begun, subscription.closed]);
+    return subscription;
   }
 
   async *stream(_readerId: string, options: StreamOptions = {}): AsyncGenerator<ChannelMessage<Content>, void, undefined> {
     const { signal, release } = linkSignals(options.signal, this.#call.signal);
     try {
-      yield* liveMessages<Content>({ connection: this.#connection, query: startQuery(options), signal });
+      yield* this.#live(options, signal);
     } finally {
       release();
     }
+  }
+
+  #live(
+    options: SubscribeOptions,
+    signal: AbortSignal,
+    onPosition?: (position: number, log: string) => void,
+  ): AsyncGenerator<ChannelMessage<Content>, void, undefined> {
+    const { ifReplaced = "end" } = options;
+    return liveMessages<Content>({
+      connection: this.#connection,
+      query: startQuery(options),
+      signal,
+      ifReplaced,
+      ...(onPosition ? { onPosition } : {}),
+    });
   }
 
   async history(_adminId: string, options: HistoryOptions = {}): Promise<ReadResult<Content>> {
@@ -256,6 +323,14 @@ export class HttpChannel<Content = unknown> implements ChannelPort<Content>, Cha
     return deepFreeze((await this.#get<{ messages: DeadMessage[] }>(`/dead-letters${queryText({ ...options })}`)).messages);
   }
 
+  async deleteGroup(_adminId: string, group: string): Promise<boolean> {
+    return (await this.#post<{ existed: boolean }>("/groups/delete", { group })).existed;
+  }
+
+  async deleteCursor(_adminId: string, readerId: string, options: CursorOptions = {}): Promise<boolean> {
+    return (await this.#post<{ existed: boolean }>("/cursors/delete", { readerId, ...options })).existed;
+  }
+
   async requeue(_adminId: string, options: SettleOptions & { readonly ids?: readonly string[] } = {}): Promise<number> {
     return (await this.#post<{ requeued: number }>("/requeue", options)).requeued;
   }
@@ -280,37 +355,15 @@ function entryOf(entry: WriteEntry<unknown>): WriteEntry<unknown> {
   };
 }
 
-function channelUrl(text: string, id: string | undefined): { id: string; url: string } {
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch (cause) {
-    throw new SSSNError(
-      "invalid_argument",
-      `${JSON.stringify(text)} is not a URL. A channel's URL looks like http://host:port/channels/<id>.`,
-      { cause },
-    );
-  }
-  if (url.protocol !== "http:" && url.protocol !== "https:")
-    throw new SSSNError("invalid_argument", `A channel is reached over http or https, not ${url.protocol}`);
-  url.search = "";
-  url.hash = "";
-  const base = url.href.replace(/\/+$/, "");
-  const named = /^(.*)\/channels\/([^/]+)$/.exec(base);
-  const last = named?.[2] === undefined ? undefined : decodeURIComponent(named[2]);
-  if (last !== undefined && (id === undefined || id === last)) return { id: validateIdentifier("channel id", last), url: base };
-  if (id === undefined) throw new SSSNError("invalid_argument", `${base} names no channel: add /channels/<id>, or give the id as well.`);
-  return { id: validateIdentifier("channel id", id), url: `${base.replace(/\/channels$/, "")}/channels/${encodeURIComponent(id)}` };
+function startQuery({ from, cursor, log }: SubscribeOptions): string {
+  const begin = typeof from === "object" ? { after: from.after } : { from: from ?? "now" };
+  return queryText({ ...begin, cursor, log });
 }
 
-function startQuery({ from, cursor }: SubscribeOptions): string {
-  if (cursor !== undefined) return queryText({ cursor, ...(from === "start" ? { from } : {}) });
-  return typeof from === "object" ? queryText({ after: from.after }) : queryText({ from: from ?? "now" });
+function cursorOf({ cursor }: SubscribeOptions): CursorOptions {
+  return cursor === undefined ? {} : { cursor };
 }
 
-function queryText(values: Readonly<Record<string, string | number | undefined>>): string {
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(values)) if (value !== undefined) query.set(name, String(value));
-  const text = query.toString();
-  return text === "" ? "" : `?${text}`;
+async function* singly<Message>(messages: AsyncIterable<Message>): AsyncGenerator<readonly Message[], void, undefined> {
+  for await (const message of messages) yield [message];
 }

@@ -1,6 +1,6 @@
 import { SSSNError, deepFreeze, isSSSNError, sleep, type Cancel, type ChannelMessage, type Clock } from "@sssn/core";
 import { KEEP_ALIVE_MS } from "../protocol/timing.js";
-import { EventParser, type ServerEvent } from "./event-parser.js";
+import { EventBuffer, type ServerEvent } from "./event-buffer.js";
 import type { HostConnection } from "./host-connection.js";
 
 /** A host that says nothing for so long is taken for gone. */
@@ -14,8 +14,10 @@ export interface LiveOptions {
   /** Where to begin: the query of the first request. */
   readonly query: string;
   readonly signal: AbortSignal;
+  /** What to do when the host has another log than the one that was followed: end with `log_replaced`, or begin with its first message. */
+  readonly ifReplaced: "end" | "start";
   /** Told once, when the start position is known. */
-  readonly onPosition?: (position: number) => void;
+  readonly onPosition?: (position: number, log: string) => void;
 }
 
 /**
@@ -23,16 +25,21 @@ export interface LiveOptions {
  * it has delivered. Ends with the signal, or throws what trying again can't help against.
  */
 export async function* liveMessages<Content>(options: LiveOptions): AsyncGenerator<ChannelMessage<Content>, void, undefined> {
-  const { connection, query, signal, onPosition } = options;
+  const { connection, signal, onPosition, ifReplaced } = options;
+  let { query } = options;
   let position: number | undefined;
+  let log = "";
   let failures = 0;
   while (!signal.aborted) {
     try {
-      for await (const event of connect(connection, position, query, signal)) {
+      for await (const event of connect(connection, position === undefined ? undefined : `${position}@${log}`, query, signal)) {
         failures = 0;
         if (event.type === "position") {
-          if (position === undefined) onPosition?.(Number(event.id));
-          position ??= Number(event.id);
+          const begun = JSON.parse(event.data) as { position: number; log: string };
+          if (position === undefined) onPosition?.(begun.position, begun.log);
+          position ??= begun.position;
+          log = begun.log;
+          connection.noteReached(true);
           continue;
         }
         const message = deepFreeze(JSON.parse(event.data) as ChannelMessage<Content>);
@@ -42,8 +49,15 @@ export async function* liveMessages<Content>(options: LiveOptions): AsyncGenerat
       }
     } catch (error) {
       if (signal.aborted) return;
-      if (isSSSNError(error, "token_expired") && failures === 0) connection.tokens.forget();
-      else if (isSSSNError(error) && !error.retryable) throw error;
+      if (isSSSNError(error, "log_replaced") && ifReplaced === "start") {
+        position = undefined;
+        query = "?from=start";
+      } else if (
+        isSSSNError(error) &&
+        !error.retryable &&
+        !(error.code === "token_expired" && connection.tokens.canRenew && failures === 0)
+      )
+        throw error;
     }
     // After a connection that worked it comes back at once, but not together with everybody else who was cut.
     const most = failures === 0 ? SHORTEST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures);
@@ -55,11 +69,11 @@ export async function* liveMessages<Content>(options: LiveOptions): AsyncGenerat
 /** The events of one connection; ends when the host ends it or the signal aborts, throws when it breaks or falls silent. */
 async function* connect(
   connection: HostConnection,
-  position: number | undefined,
+  resumeAt: string | undefined,
   query: string,
   signal: AbortSignal,
 ): AsyncGenerator<ServerEvent, void, undefined> {
-  const resume = position === undefined ? {} : { "last-event-id": String(position) };
+  const resume = resumeAt === undefined ? {} : { "last-event-id": resumeAt };
   const opening = new AbortController();
   const silence = new Silence(connection.clock, () => opening.abort(silence.error));
   // Ends what is under way. Once there is a body it is cancelled as well: fetch forgets its signal when it was collected as garbage.
@@ -90,11 +104,11 @@ async function* eventsFrom(
   reader: ReadableStreamDefaultReader<Uint8Array>,
   heard: () => void,
 ): AsyncGenerator<ServerEvent, void, undefined> {
-  const parser = new EventParser();
+  const events = new EventBuffer();
   const decoder = new TextDecoder();
   for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
     heard();
-    yield* parser.push(decoder.decode(chunk.value, { stream: true }));
+    yield* events.push(decoder.decode(chunk.value, { stream: true }));
   }
 }
 

@@ -1,7 +1,13 @@
-import type { Clock } from "@sssn/core";
+import { SSSNError, TOO_LATE, within, type Clock } from "@sssn/core";
 
 /** A token, or what gets one: asked again shortly before the last one expires, and when the host says that it has. */
 export type TokenSource = string | (() => string | Promise<string>);
+
+/** So long a token's source may take, and no longer than most of one attempt. */
+const SOURCE_TIMEOUT_MS = 10_000;
+const PART_OF_ATTEMPT = 0.8;
+/** What can stand in a header as it is. */
+const SENDABLE = /^[\x21-\x7e]+$/;
 
 /** A token is renewed so long before its end, or in the last tenth of its life if that is shorter. */
 const RENEW_BEFORE_MS = 30_000;
@@ -10,10 +16,13 @@ const RENEW_BEFORE_MS = 30_000;
 export class TokenHolder {
   readonly #source: TokenSource;
   readonly #clock: Clock;
+  readonly #sourceTimeoutMs: number;
   #token: Promise<string> | undefined;
   #renewAt = Infinity;
 
-  constructor(source: TokenSource, clock: Clock) {
+  /** @param attemptMs how long one attempt of a call may take. */
+  constructor(source: TokenSource, clock: Clock, attemptMs: number) {
+    this.#sourceTimeoutMs = Math.min(SOURCE_TIMEOUT_MS, attemptMs * PART_OF_ATTEMPT);
     this.#source = source;
     this.#clock = clock;
   }
@@ -29,15 +38,35 @@ export class TokenHolder {
     return this.#token;
   }
 
-  /** The next call gets another token. */
-  forget(): void {
-    this.#token = undefined;
+  /**
+   * The host takes this token no more. However many calls find out, the next one is got once.
+   *
+   * @returns whether there is, or can be had, another one.
+   */
+  async replace(refused: string): Promise<boolean> {
+    if (!this.canRenew) return false;
+    const known = this.#token;
+    if (known && (await known.catch(() => undefined)) === refused && this.#token === known) this.#token = undefined;
+    return true;
+  }
+
+  /** @throws SSSNError `token_unavailable`: what is wrong with the source, and nothing of what it gave. */
+  async #ask(): Promise<string> {
+    const source = this.#source;
+    const given: unknown = typeof source === "string" ? source : await within(this.#clock, this.#sourceTimeoutMs, askSource(source));
+    if (given === TOO_LATE) throw unavailable(`its source did not give one within ${this.#sourceTimeoutMs} ms`);
+    if (typeof given !== "string")
+      throw unavailable(`its source gave no text, but ${given === null ? "null" : `a value of type ${typeof given}`}`);
+    const token = given.replace(/^bearer +/i, "");
+    if (!SENDABLE.test(token))
+      throw unavailable("what its source gave is empty, or has characters that no token has, such as blanks or line breaks");
+    return token;
   }
 
   async #get(): Promise<string> {
     this.#renewAt = Infinity;
     try {
-      const token = (typeof this.#source === "string" ? this.#source : await this.#source()).replace(/^bearer +/i, "");
+      const token = await this.#ask();
       const [now, expiresAt] = [this.#clock.now(), expiryOf(token)];
       if (expiresAt !== undefined && expiresAt > now) this.#renewAt = expiresAt - Math.min(RENEW_BEFORE_MS, (expiresAt - now) / 10);
       return token;
@@ -46,6 +75,11 @@ export class TokenHolder {
       throw error;
     }
   }
+}
+
+/** @param why never says anything that could be a part of a token. */
+function unavailable(why: string, cause?: unknown): SSSNError {
+  return new SSSNError("token_unavailable", `No token could be had: ${why}.`, cause === undefined ? {} : { cause });
 }
 
 /** When a JSON Web Token ends, in ms since the epoch; `undefined` for any other token. Nothing is verified here: that is the host's part. */
@@ -57,5 +91,13 @@ function expiryOf(token: string): number | undefined {
     return typeof exp === "number" ? exp * 1_000 : undefined;
   } catch {
     return undefined;
+  }
+}
+
+async function askSource(source: () => string | Promise<string>): Promise<string> {
+  try {
+    return await source();
+  } catch (cause) {
+    throw unavailable("its source failed", cause);
   }
 }

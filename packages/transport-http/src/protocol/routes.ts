@@ -20,6 +20,12 @@ export interface Route {
 const settling = (more: Readonly<Record<string, Schema>> = {}): ObjectSchema =>
   object({ receipts: schema.receipts, group: schema.groupName, ...more }, ["receipts"]);
 const settled = object({ results: list(reference("SettleResult")) }, ["results"]);
+const logIdentity: Schema = {
+  type: "string",
+  maxLength: 64,
+  description: "The identity of the log that a position is from; another one is refused.",
+};
+const existed = object({ existed: { type: "boolean", description: "Whether there was one." } }, ["existed"]);
 const moved = object({ position: position("Where the cursor stands now.") }, ["position"]);
 const removed = object({ removed: integer(0, Number.MAX_SAFE_INTEGER) }, ["removed"]);
 
@@ -78,6 +84,7 @@ export const ROUTES = {
       limit: schema.pageLimit,
       cursor: schema.cursorName,
       after: position("Read behind this sequence; moves no cursor."),
+      log: logIdentity,
       commit: {
         description: "The position that was received, to commit before reading on; or on-delivery.",
         oneOf: [position("A sequence."), { type: "string", const: "on-delivery" }],
@@ -94,8 +101,14 @@ export const ROUTES = {
     query: object({ cursor: schema.cursorName }),
     status: 200,
     answer: object(
-      { first: position("The first kept sequence."), last: position("The last one."), cursor: position("Where the cursor stands.") },
-      ["first", "last"],
+      {
+        first: position("The first kept sequence."),
+        last: position("The last one."),
+        cursor: position("Where the cursor stands."),
+        log: { type: "string", description: "Who the log is: positions mean something in this one only." },
+        now: { type: "integer", description: "What time it is for the log, in ms since the Unix epoch." },
+      },
+      ["first", "last", "log", "now"],
     ),
   },
   commit: {
@@ -103,7 +116,7 @@ export const ROUTES = {
     path: "/cursor/commit",
     operation: "commit",
     summary: "moves the own cursor forwards",
-    body: object({ position: position("Everything up to here is dealt with."), cursor: schema.cursorName }, ["position"]),
+    body: object({ position: position("Everything up to here is dealt with."), cursor: schema.cursorName, log: logIdentity }, ["position"]),
     status: 200,
     answer: moved,
   },
@@ -121,9 +134,23 @@ export const ROUTES = {
     path: "/claims",
     operation: "claim",
     summary: "claims the oldest available messages, waiting for some if asked to",
-    body: object({ group: schema.groupName, limit: schema.claimLimit, leaseMs: schema.leaseMs, waitMs: schema.waitMs }),
+    body: object({
+      group: schema.groupName,
+      limit: schema.claimLimit,
+      leaseMs: schema.leaseMs,
+      waitMs: schema.waitMs,
+      working: schema.working,
+      workerId: schema.workerId,
+      callId: schema.callId,
+    }),
     status: 200,
-    answer: object({ claims: list(reference("Claim")) }, ["claims"]),
+    answer: object(
+      {
+        claims: list(reference("Claim")),
+        waitedMs: { type: "number", description: "How long the host had the request before it answered, in ms." },
+      },
+      ["claims", "waitedMs"],
+    ),
   },
   acknowledge: {
     method: "POST",
@@ -169,7 +196,7 @@ export const ROUTES = {
     method: "POST",
     path: "/stream/ticket",
     operation: "stream",
-    summary: "a ticket that opens one stream within 30 s, for an EventSource",
+    summary: "a ticket that opens a stream within 30 s and carries it over reconnections, for an EventSource",
     body: object({}),
     status: 201,
     answer: object({ ticket: { type: "string" }, expiresAt: { type: "integer", description: "In ms since the Unix epoch." } }, [
@@ -186,6 +213,7 @@ export const ROUTES = {
       from: { type: "string", enum: ["now", "start"], description: "Where to begin. Default: now." },
       after: position("Begin behind this sequence."),
       cursor: schema.cursorName,
+      log: logIdentity,
       ticket: { type: "string", maxLength: 256, description: "In place of the Authorization header; good for one stream." },
     }),
     status: 200,
@@ -235,6 +263,7 @@ export const ROUTES = {
       maxCount: schema.count("Messages."),
       maxBytes: schema.count("Bytes."),
       keepUnsettled: { type: "boolean" },
+      maxDeadAgeMs: schema.count("How long dead letters are kept, in ms."),
     }),
     status: 200,
     answer: removed,
@@ -256,6 +285,24 @@ export const ROUTES = {
     body: object({ group: schema.groupName, ids: list(schema.messageId, 10_000) }),
     status: 200,
     answer: object({ requeued: integer(0, Number.MAX_SAFE_INTEGER) }, ["requeued"]),
+  },
+  deleteGroup: {
+    method: "POST",
+    path: "/groups/delete",
+    operation: "delete-group",
+    summary: "deletes a group: its claims, its dead letters, what it has settled",
+    body: object({ group: schema.groupName }, ["group"]),
+    status: 200,
+    answer: existed,
+  },
+  deleteCursor: {
+    method: "POST",
+    path: "/cursors/delete",
+    operation: "delete-cursor",
+    summary: "deletes a cursor of any reader",
+    body: object({ readerId: schema.readerId, cursor: schema.cursorName }, ["readerId"]),
+    status: 200,
+    answer: existed,
   },
 } as const satisfies Record<string, Route>;
 

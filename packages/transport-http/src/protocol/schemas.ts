@@ -69,12 +69,16 @@ const MAX = Number.MAX_SAFE_INTEGER;
 export const position = (description: string): Schema => integer(0, MAX, description);
 export const cursorName: Schema = identifier("The cursor's name. Default: the reader's id.");
 export const groupName: Schema = identifier("Each group works every message off once. Default: default.");
+export const readerId: Schema = identifier("Whose cursor.");
+export const workerId: Schema = identifier("Tells workers of one reader apart, so that working holds over all the calls of one.");
+export const callId: Schema = identifier("Names the call: repeated under the same name, it is answered with what it was granted.");
 export const messageId: Schema = identifier("A message's id.");
 export const pageLimit: Schema = integer(1, MAX_READ_LIMIT, "Most messages to return. Default 100.");
 export const leaseMs: Schema = integer(MIN_LEASE_MS, MAX_LEASE_MS, "How long the lease runs, in ms. Default: the channel's.");
 export const waitMs: Schema = integer(0, MAX_WAIT_MS, "How long to wait for a message when there is none, in ms. Default 0.");
 export const delayMs: Schema = integer(0, MAX_DELAY_MS, "After how many ms the message can be claimed. Default 0.");
 export const claimLimit: Schema = integer(1, MAX_CLAIMS, "Most messages to claim. Default 1.");
+export const working: Schema = integer(0, MAX_CLAIMS, "How many of the messages are worked on at once. Default: all.");
 export const receipts: Schema = {
   type: "array",
   items: { type: "string", maxLength: 256 },
@@ -101,6 +105,7 @@ export const writeEntry: ObjectSchema = {
       recipientId: identifier("Who it is for, in a mailbox."),
       metadata,
       delayMs,
+      ttlMs: integer(1, MAX_DELAY_MS, "How long the message is delivered and handed out, in ms. Default: for ever."),
     },
     ["content"],
   ),
@@ -113,18 +118,25 @@ export const COMPONENTS = {
     {
       id: messageId,
       sequence: integer(1, MAX, "The position in its channel."),
-      timestamp: { type: "integer", description: "The host's time, in ms since the Unix epoch." },
+      timestamp: { type: "integer", description: "The log's time, in ms since the Unix epoch." },
       senderId: { type: "string", description: "Who wrote it, by the token." },
       content: { description: "Any JSON value." },
       metadata: { type: "object" },
       correlationId: { type: "string" },
       replyTo: { type: "string" },
       recipientId: { type: "string" },
+      availableAt: { type: "integer", description: "From when on it can be claimed, in ms since the Unix epoch." },
+      validUntil: { type: "integer", description: "Until when it is delivered and handed out, in ms since the Unix epoch." },
     },
     ["id", "sequence", "timestamp", "senderId", "content", "metadata"],
   ),
   Receipt: object(
-    { id: messageId, sequence: integer(1, MAX), duplicate: { type: "boolean", description: "Whether the message was there already." } },
+    {
+      id: messageId,
+      sequence: integer(1, MAX),
+      duplicate: { type: "boolean", description: "Whether the message was there already." },
+      timestamp: { type: "integer", description: "When it was stored, by the log's clock, in ms since the Unix epoch." },
+    },
     ["id", "sequence", "duplicate"],
   ),
   Page: object(
@@ -132,17 +144,19 @@ export const COMPONENTS = {
       messages: list({ $ref: "#/components/schemas/Message" }),
       position: position("What to commit once these messages are dealt with, and where the next read goes on."),
       skipped: count("How many messages were removed before this reader got to them."),
+      log: { type: "string", description: "Who the log is: positions mean something in this one only." },
     },
-    ["messages", "position", "skipped"],
+    ["messages", "position", "skipped", "log"],
   ),
   Claim: object(
     {
       message: { $ref: "#/components/schemas/Message" },
       receipt: { type: "string", description: "The fencing token: settling takes this very one." },
       deliveries: integer(1, MAX, "How often the message was handed out, this time included."),
-      expiresAt: { type: "integer", description: "When the lease ends, in ms since the Unix epoch." },
+      expiresAt: { type: "integer", description: "When the lease ends, in ms since the Unix epoch by the host's clock." },
+      leaseMs: { type: "number", description: "How much is left of the lease, in ms, as the answer is given." },
     },
-    ["message", "receipt", "deliveries", "expiresAt"],
+    ["message", "receipt", "deliveries", "expiresAt", "leaseMs"],
   ),
   SettleResult: object(
     {
@@ -163,20 +177,29 @@ export const COMPONENTS = {
       kind: { type: "string", enum: ["channel", "passthrough", "broadcast", "work-queue", "mailbox", "periodic", "discovery"] },
       visibility: { type: "string", enum: ["public", "private"] },
       periodMs: { type: "integer" },
+      shared: { type: "boolean", description: "A work queue that may be read as well." },
+      backoff: object({ initialMs: { type: "number" }, factor: { type: "number" }, maxMs: { type: "number" } }),
       endpoints: list(object({ transport: { type: "string" }, url: { type: "string" } }, ["transport", "url"])),
     },
     ["id", "name", "description", "kind", "visibility", "endpoints"],
   ),
-  DeadMessage: object({ message: { $ref: "#/components/schemas/Message" }, deliveries: integer(0, MAX), reason: { type: "string" } }, [
-    "message",
-    "deliveries",
-  ]),
+  DeadMessage: object(
+    {
+      message: { $ref: "#/components/schemas/Message" },
+      deliveries: integer(0, MAX),
+      reason: { type: "string" },
+      diedAt: { type: "integer" },
+      deathId: { type: "string" },
+    },
+    ["message", "deliveries"],
+  ),
   Stats: object(
     {
       count: count("Messages that are kept."),
       bytes: count("Their size, as the store counts it."),
       first: count("The first kept sequence."),
       last: count("The last sequence given out."),
+      expired: count("Kept messages that are past their time to live."),
       groups: list(
         object(
           {
@@ -204,7 +227,7 @@ export const COMPONENTS = {
         ),
       ),
     },
-    ["count", "bytes", "first", "last", "groups", "cursors"],
+    ["count", "bytes", "first", "last", "expired", "groups", "cursors"],
   ),
   Problem: object(
     {

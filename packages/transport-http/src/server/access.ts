@@ -7,6 +7,8 @@ export interface Access {
   readonly principal: Principal;
   readonly operation: ChannelOperation;
   readonly credential: string;
+  /** What stands in for the credential, where a stream was opened with a ticket. */
+  readonly ticket?: string;
 }
 
 /** The published channels, and the one way to get at them: with a credential that covers the operation. */

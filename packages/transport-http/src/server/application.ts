@@ -6,6 +6,7 @@ import { openApiDocument } from "../protocol/openapi.js";
 import { descriptionPage } from "./description-page.js";
 import { Exchange, type RequestRecord } from "./exchange.js";
 import { ChannelRequests } from "./channel-requests.js";
+import type { HostGuard } from "./host-guard.js";
 import { sendProblem } from "./problems.js";
 
 export interface ApplicationOptions {
@@ -13,7 +14,9 @@ export interface ApplicationOptions {
   /** Pages of these origins may call from a browser. None: no header says that anybody may. */
   readonly corsOrigins: readonly string[];
   readonly trustProxy: boolean | number | string;
+  /** Whether every answer closes its connection. */
   readonly isStopping: () => boolean;
+  readonly guard: HostGuard;
   readonly readiness: () => Promise<readonly string[]>;
   readonly ended: (record: RequestRecord) => void;
 }
@@ -29,6 +32,7 @@ export function makeApplication(options: ApplicationOptions): Express {
   app.set("trust proxy", options.trustProxy);
   app.use((request, response, next) => {
     begin(request, response, options);
+    options.guard.check(request);
     next();
   });
   if (options.corsOrigins.length > 0) {
@@ -36,7 +40,7 @@ export function makeApplication(options: ApplicationOptions): Express {
       cors({
         origin: [...options.corsOrigins],
         methods: ["GET", "POST"],
-        allowedHeaders: ["Authorization", "Content-Type", "Last-Event-ID", "X-Request-Id"],
+        allowedHeaders: ["Authorization", "Content-Type", "Last-Event-ID", "X-Request-Id", "traceparent", "tracestate"],
         exposedHeaders: ["Retry-After", "X-Request-Id"],
         maxAge: 600,
       }),
@@ -91,6 +95,12 @@ export function mountChannels(app: Express, ownLayers: number, requests: Channel
       return;
     }
     const exchange = begin(request, response, options);
+    try {
+      options.guard.check(request);
+    } catch (thrown) {
+      sendProblem(exchange, thrown, options.logger);
+      return;
+    }
     requests.handle(exchange, url).catch((thrown: unknown) => sendProblem(exchange, thrown, options.logger));
   };
 }

@@ -52,6 +52,7 @@ export class ChannelRequests {
     if (path === "/channels" || path === "/channels/") return this.#list(exchange, query);
     const [, id = "", rest = ""] = CHANNEL_PATH.exec(path) ?? [];
     const name = ROUTE_NAMES.get(`${exchange.request.method ?? ""} ${rest}`);
+    if (this.#options.context.stopping.aborted) throw stopping();
     if (id === "" || name === undefined) throw unmatched(id === "" ? undefined : METHODS.get(rest));
     const route = routeOf(name);
     exchange.route = `/channels/:id${route.path}`;
@@ -75,16 +76,21 @@ export class ChannelRequests {
     if (result !== undefined) exchange.sendJson(route.status, result);
   }
 
-  #open({ request }: Exchange, name: RouteName, { operation }: Route, channelId: string, query: string): Promise<Access> {
+  async #open({ request }: Exchange, name: RouteName, { operation }: Route, channelId: string, query: string): Promise<Access> {
     const { channels, context } = this.#options;
     const ticket = name === "stream" && request.headers.authorization === undefined ? new URLSearchParams(query).get("ticket") : null;
-    return channels.open(channelId, ticket === null ? bearerOf(request) : context.tickets.redeem(ticket, channelId), operation);
+    if (ticket === null) return channels.open(channelId, bearerOf(request), operation);
+    return { ...(await channels.open(channelId, context.tickets.credentialOf(ticket, channelId), operation)), ticket };
   }
 
   async #inputOf({ request }: Exchange, route: Route, query: string): Promise<Checked> {
     const asked = checkQuery(route.query, query);
     return route.body ? checkBody(route.body, await readJsonBody(request, this.#options.maxBodyBytes)) : asked;
   }
+}
+
+function stopping(): SSSNError {
+  return new SSSNError("channel_not_running", "This host is stopping and takes nothing new. Try again, here or at another one.");
 }
 
 function unmatched(allow: string | undefined): SSSNError {

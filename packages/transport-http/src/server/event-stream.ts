@@ -17,20 +17,22 @@ export interface EventStream {
   readonly pages: AsyncIterable<readonly ChannelMessage<unknown>[]>;
   /** Where the stream begins; told in the first frame. */
   readonly position: number;
+  /** The log's identity; it goes with every position. */
+  readonly log: string;
   readonly clock: Clock;
   /** Ends it: nothing is sent after it has aborted. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Server-sent events: the id of an event is the message's sequence, so a client resumes by naming the last one it has. The first
+ * Server-sent events: the id of an event is the message's sequence, an `@` and who the log is, so a client resumes by naming the last one it has. The first
  * frame carries the position at which the stream begins. The next page is read only when the client has taken the last one.
  */
-export async function sendEvents({ exchange, pages, position, clock, signal }: EventStream): Promise<void> {
+export async function sendEvents({ exchange, pages, position, log, clock, signal }: EventStream): Promise<void> {
   const { response } = exchange;
   // A proxy that gathered events before it passes them on would hold them back.
   response.writeHead(200, [...exchange.headers(), "Content-Type", "text/event-stream; charset=utf-8", "X-Accel-Buffering", "no"]);
-  response.write(`event: position\nid: ${position}\ndata: {"position":${position}}\n\n`);
+  response.write(`event: position\nid: ${position}@${log}\ndata: ${JSON.stringify({ position, log })}\n\n`);
   const keepAlive = new Ticker(
     clock,
     KEEP_ALIVE_MS,
@@ -42,7 +44,7 @@ export async function sendEvents({ exchange, pages, position, clock, signal }: E
   keepAlive.start();
   try {
     for await (const page of pages) {
-      for (const frame of framesOf(page)) {
+      for (const frame of framesOf(page, log)) {
         if (signal.aborted) return;
         if (!response.write(frame)) await drained(response, clock, signal);
       }
@@ -64,13 +66,13 @@ async function drained(response: ServerResponse, clock: Clock, signal: AbortSign
   }
 }
 
-function framesOf(page: readonly ChannelMessage<unknown>[]): readonly Buffer[] {
+function framesOf(page: readonly ChannelMessage<unknown>[], log: string): readonly Buffer[] {
   const known = encoded.get(page);
   if (known) return known;
   const frames: Buffer[] = [];
   let text = "";
   for (const message of page) {
-    text += `id: ${message.sequence}\ndata: ${JSON.stringify(message)}\n\n`;
+    text += `id: ${message.sequence}@${log}\ndata: ${JSON.stringify(message)}\n\n`;
     if (text.length < FRAME_BYTES) continue;
     frames.push(Buffer.from(text));
     text = "";

@@ -17,6 +17,8 @@ export interface RequestRecord {
   readonly durationMs: number;
   /** Why it was refused. */
   readonly error?: ErrorCode;
+  /** What was wrong with a token that was refused; never what it holds. For the host's log only. */
+  readonly reason?: string;
 }
 
 const CALLERS_ID = /^[A-Za-z0-9._-]{1,128}$/;
@@ -36,6 +38,7 @@ export class Exchange {
   channelId: string | undefined;
   systemId: string | undefined;
   error: ErrorCode | undefined;
+  reason: string | undefined;
   readonly #isStopping: () => boolean;
   readonly #begun = performance.now();
 
@@ -80,7 +83,7 @@ export class Exchange {
   }
 
   record(): RequestRecord {
-    const { id, route, channelId, systemId, error, request, response } = this;
+    const { id, route, channelId, systemId, error, reason, request, response } = this;
     return {
       id,
       method: request.method ?? "",
@@ -90,6 +93,7 @@ export class Exchange {
       status: response.headersSent ? response.statusCode : 0,
       durationMs: performance.now() - this.#begun,
       ...(error === undefined ? {} : { error }),
+      ...(reason === undefined ? {} : { reason }),
     };
   }
 }

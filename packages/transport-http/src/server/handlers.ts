@@ -4,6 +4,7 @@ import {
   linkSignals,
   supports,
   type ClaimOptions,
+  type CommitOptions,
   type Clock,
   type CursorOptions,
   type ExtendOptions,
@@ -64,7 +65,7 @@ export const HANDLERS: Readonly<Record<RouteName, Handler>> = {
   read: (call) => call.channel.read(call.principal.systemId, inputOf<ReadOptions>(call)),
   positions: (call) => call.channel.positions(call.principal.systemId, inputOf<CursorOptions>(call)),
   async commit(call) {
-    const { position, ...options } = inputOf<CursorOptions & { position: number }>(call);
+    const { position, ...options } = inputOf<CommitOptions & { position: number }>(call);
     return { position: await call.channel.commit(call.principal.systemId, position, options) };
   },
   async seek(call) {
@@ -89,12 +90,12 @@ export const HANDLERS: Readonly<Record<RouteName, Handler>> = {
     return { results: await call.channel.extend(call.principal.systemId, receipts, options) };
   },
   async ticket({ channel, credential, context }) {
-    const { kind } = channel.describe();
-    if (!supports(kind, "stream"))
+    const info = channel.describe();
+    if (!supports(info, "stream"))
       throw new SSSNError(
         "unsupported_operation",
-        `Channel ${channel.id} is a ${kind} channel, which has no stream to give a ticket for.`,
-        { details: { kind } },
+        `Channel ${channel.id} is a ${info.kind} channel, which has no stream to give a ticket for.`,
+        { details: { kind: info.kind } },
       );
     return context.tickets.issue(channel.id, credential);
   },
@@ -115,16 +116,24 @@ export const HANDLERS: Readonly<Record<RouteName, Handler>> = {
   requeue: async (call) => ({
     requeued: await call.channel.requeue(call.principal.systemId, inputOf<SettleOptions & { ids?: readonly string[] }>(call)),
   }),
+  deleteGroup: async (call) => ({
+    existed: await call.channel.deleteGroup(call.principal.systemId, inputOf<{ group: string }>(call).group),
+  }),
+  async deleteCursor(call) {
+    const { readerId, ...options } = inputOf<CursorOptions & { readerId: string }>(call);
+    return { existed: await call.channel.deleteCursor(call.principal.systemId, readerId, options) };
+  },
 };
 
 async function claim(call: Call): Promise<unknown> {
   const { channel, principal, context, exchange } = call;
   const options = inputOf<ClaimOptions>(call);
+  const begun = context.clock.monotonic();
   const [hold, gone] = [context.held.hold(call), whenGone(exchange.response)];
   const { signal, release } = linkSignals(gone.signal, hold.signal, context.stopping);
   try {
     const claims = await channel.claim(principal.systemId, { ...options, signal });
-    if (!gone.signal.aborted && !hold.signal.aborted) return { claims };
+    if (!gone.signal.aborted && !hold.signal.aborted) return { claims, waitedMs: context.clock.monotonic() - begun };
     // Nobody is there to work on them, or nobody who may: give them back at once instead of after their lease.
     if (claims.length > 0) {
       await channel.nack(
@@ -144,19 +153,22 @@ async function claim(call: Call): Promise<unknown> {
 
 async function stream(call: Call): Promise<undefined> {
   const { channel, principal, context, exchange } = call;
-  const after = await startOf(call);
+  const { after, log } = await startOf(call);
   const [hold, gone] = [context.held.hold(call), whenGone(exchange.response)];
-  const { signal, release } = linkSignals(gone.signal, hold.signal, context.stopping);
+  const turn = context.tickets.turnOf(call.ticket);
+  const { signal, release } = linkSignals(gone.signal, hold.signal, turn.signal, context.stopping);
   try {
     await sendEvents({
       exchange,
-      pages: channel.pages(principal.systemId, { from: { after }, signal }),
+      pages: channel.pages(principal.systemId, { from: { after }, log, signal }),
       position: after,
+      log,
       clock: context.clock,
       signal,
     });
   } finally {
     release();
+    turn.release();
     hold.release();
     gone.forget();
   }
@@ -164,25 +176,39 @@ async function stream(call: Call): Promise<undefined> {
 }
 
 /** Where a stream begins: where the client says that it is, else at its cursor, else where it asks for. */
-async function startOf(call: Call): Promise<number> {
+async function startOf(call: Call): Promise<{ readonly after: number; readonly log: string }> {
   const { channel, principal, exchange } = call;
-  const { from, after, cursor: name } = inputOf<{ from?: "now" | "start"; after?: number; cursor?: string }>(call);
-  const { first, last, cursor } = await channel.positions(principal.systemId, name === undefined ? {} : { cursor: name });
-  const start =
-    lastEventId(exchange.request) ?? after ?? (name === undefined ? undefined : cursor) ?? (from === "start" ? first - 1 : last);
-  if (start <= last) return start;
+  const {
+    from,
+    after,
+    cursor: name,
+    log: asked,
+  } = inputOf<{ from?: "now" | "start"; after?: number; cursor?: string; log?: string }>(call);
+  const resumed = lastEventId(exchange.request);
+  const { first, last, cursor, log } = await channel.positions(principal.systemId, name === undefined ? {} : { cursor: name });
+  if ((resumed?.log ?? asked ?? log) !== log)
+    throw new SSSNError(
+      "log_replaced",
+      `Channel ${channel.id} has another log than the one that this stream was of. Begin anew, from its start or from now on.`,
+      {
+        details: { log },
+      },
+    );
+  const start = resumed?.position ?? after ?? (name === undefined ? undefined : cursor) ?? (from === "start" ? first - 1 : last);
+  if (start <= last) return { after: start, log };
   throw new SSSNError("position_ahead", `Position ${start} is ahead of channel ${channel.id}, whose last message is ${last}.`, {
     details: { position: start, last },
   });
 }
 
 /** What an EventSource sends when it comes back. */
-function lastEventId(request: IncomingMessage): number | undefined {
+function lastEventId(request: IncomingMessage): { readonly position: number; readonly log: string | undefined } | undefined {
   const header = request.headers["last-event-id"];
   if (typeof header !== "string" || header === "") return undefined;
-  const position = wholeNumber("Last-Event-ID", header);
+  const [number = "", log] = header.split("@");
+  const position = wholeNumber("Last-Event-ID", number);
   if (position < 0) throw new SSSNError("invalid_argument", `A position is 0 or more, but Last-Event-ID is ${position}.`);
-  return position;
+  return { position, log };
 }
 
 /** Aborts when the client hangs up. */

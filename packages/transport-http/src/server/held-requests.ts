@@ -1,4 +1,4 @@
-import { Ticker, toError, type Clock } from "@sssn/core";
+import { Ticker, isSSSNError, toError, type Clock } from "@sssn/core";
 import type { Access } from "./access.js";
 
 /** How soon a revoked token ends what it has begun. */
@@ -78,6 +78,7 @@ async function refusalOf({ channel, credential, operation }: Access): Promise<Er
     await channel.security.authorizeRequest(credential, channel.id, operation);
     return undefined;
   } catch (thrown) {
-    return toError(thrown);
+    // That it can't be told now is no reason to end what was allowed a moment ago.
+    return isSSSNError(thrown) && thrown.retryable ? undefined : toError(thrown);
   }
 }

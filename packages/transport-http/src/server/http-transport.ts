@@ -6,7 +6,11 @@ import type { HttpApplication } from "./http-application.js";
 import {
   EventSource,
   SSSNError,
+  Ticker,
   consoleLogger,
+  guardLogger,
+  refuseUnknownOptions,
+  sleep,
   systemClock,
   validateInteger,
   type ChannelEndpoint,
@@ -17,6 +21,8 @@ import {
 } from "@sssn/core";
 import { PublishedChannels } from "./access.js";
 import { makeApplication, mountChannels, type ApplicationOptions } from "./application.js";
+import { Connections } from "./connections.js";
+import { HostGuard } from "./host-guard.js";
 import { ChannelRequests } from "./channel-requests.js";
 import type { RequestRecord } from "./exchange.js";
 import { HeldRequests } from "./held-requests.js";
@@ -38,6 +44,17 @@ export interface HttpTransportOptions {
   readonly trustProxy?: boolean | number | string;
   /** Origins whose pages may call from a browser, such as `https://app.example`. Default: none. */
   readonly corsOrigins?: readonly string[];
+  /**
+   * Names that a request may call this host by in its `Host` header, without a port. On loopback its own names are taken besides, and no
+   * others, so that no page can reach it under a name of its own (DNS rebinding); elsewhere any name is taken where this is left out.
+   */
+  readonly allowedHosts?: readonly string[];
+  /**
+   * How long the host still answers everything after it was told to stop, in ms from 0: `/readyz` says 503 and every answer closes its
+   * connection, so that whoever sends work here has time to send it elsewhere. Longer than the time between two probes of a load balancer.
+   * Default 100.
+   */
+  readonly lameDuckMs?: number;
   /** Publish channels with open or plain-ACL security beyond this machine all the same. Default false. */
   readonly allowInsecure?: boolean;
   /** Largest request body, in bytes. Default 4 MiB. */
@@ -58,6 +75,29 @@ const KEEP_ALIVE_TIMEOUT_MS = 20_000;
 const MAX_HEADER_BYTES = 32_768;
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 const DEFAULT_STOP_MS = 10_000;
+const DEFAULT_LAME_DUCK_MS = 100;
+/** So long after the host has stopped serving, connections on which it waits for a stranger are cut. */
+const STRANGERS_MS = 1_000;
+/** At this part of the time that is left, everybody is cut: who closes the host must not be late because of them. */
+const LAST_PART = 0.9;
+const ACCEPTING_TURNS = 5;
+
+const OPTIONS: ReadonlySet<string> = new Set<keyof HttpTransportOptions>([
+  "host",
+  "port",
+  "publicUrl",
+  "tls",
+  "trustProxy",
+  "corsOrigins",
+  "allowedHosts",
+  "lameDuckMs",
+  "allowInsecure",
+  "maxBodyBytes",
+  "maxConnections",
+  "readiness",
+  "clock",
+  "logger",
+]);
 
 /**
  * Carries channels over HTTP, on express. Every request needs a Bearer token, which the channel's own security judges before
@@ -92,7 +132,10 @@ export class HttpTransport implements ChannelTransport {
   readonly #maxBodyBytes: number;
   readonly #channels = new PublishedChannels();
   readonly #held: HeldRequests;
+  readonly #leaving = new AbortController();
   readonly #stopping = new AbortController();
+  readonly #lameDuckMs: number;
+  readonly #connections: Connections;
   readonly #endpoints = new Map<string, ChannelEndpoint>();
   readonly #server: Server;
   #url: string | undefined;
@@ -100,11 +143,13 @@ export class HttpTransport implements ChannelTransport {
 
   constructor(options: HttpTransportOptions = {}) {
     this.#options = options;
-    this.#logger = options.logger ?? consoleLogger;
+    refuseUnknownOptions("HttpTransport", options, OPTIONS);
+    this.#logger = guardLogger(options.logger ?? consoleLogger);
     this.#clock = options.clock ?? systemClock;
     this.#host = options.host ?? "127.0.0.1";
     this.#port = validateInteger("port", options.port ?? 8_000, 0, 65_535);
     this.#maxBodyBytes = validateInteger("maxBodyBytes", options.maxBodyBytes ?? MAX_BODY_BYTES, 1, 256 * 1024 * 1024);
+    this.#lameDuckMs = validateInteger("lameDuckMs", options.lameDuckMs ?? DEFAULT_LAME_DUCK_MS, 0, 3_600_000);
     this.#held = new HeldRequests(this.#clock);
     this.#applicationOptions = this.#makeApplicationOptions(options);
     this.#express = makeApplication(this.#applicationOptions);
@@ -117,6 +162,9 @@ export class HttpTransport implements ChannelTransport {
       maxHeaderSize: MAX_HEADER_BYTES,
     };
     this.#server = options.tls ? createTlsServer({ ...options.tls, ...limits }) : createServer(limits);
+    // None is dropped without a word: their number is judged like everything else.
+    this.#server.maxHeadersCount = 0;
+    this.#connections = new Connections(this.#server);
     this.#server.maxConnections = validateInteger("maxConnections", options.maxConnections ?? 10_000, 1, 1_000_000);
   }
 
@@ -124,14 +172,21 @@ export class HttpTransport implements ChannelTransport {
     const log = new RequestLog(this.#logger, this.#clock);
     const ready = new Readiness(this.#clock, {
       channels: () => this.#channels.all,
-      isUp: () => this.#url !== undefined && !this.#stopping.signal.aborted,
+      isUp: () => this.#url !== undefined && !this.#leaving.signal.aborted,
       checks: readiness,
     });
     return {
       logger: this.#logger,
       corsOrigins,
       trustProxy,
-      isStopping: () => this.#stopping.signal.aborted,
+      isStopping: () => this.#leaving.signal.aborted,
+      guard: new HostGuard({
+        host: this.#host,
+        isLoopback: LOOPBACK.test(this.#host),
+        publicUrl: this.#options.publicUrl,
+        allowedHosts: this.#options.allowedHosts,
+        corsOrigins,
+      }),
       readiness: () => ready.failing(),
       ended: (record) => {
         log.write(record);
@@ -206,15 +261,26 @@ export class HttpTransport implements ChannelTransport {
   }
 
   async #stop(timeoutMs: number): Promise<void> {
+    const begun = this.#clock.monotonic();
+    this.#leaving.abort();
+    if (this.#server.listening && this.#lameDuckMs > 0) await sleep(this.#clock, Math.min(this.#lameDuckMs, timeoutMs / 2));
     this.#stopping.abort();
     await this.#held.stop();
-    if (this.#server.listening) {
-      const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-      this.#server.closeIdleConnections();
-      const cancel = this.#clock.schedule(() => this.#server.closeAllConnections(), timeoutMs);
-      await closed;
-      cancel();
-    }
+    if (this.#server.listening) await this.#closeServer(timeoutMs - (this.#clock.monotonic() - begun));
     for (const channel of this.#channels.all) this.detach(channel.id);
+  }
+
+  /** The listener goes last, what was sent to it is answered, and nobody outside can make it wait. */
+  async #closeServer(leftMs: number): Promise<void> {
+    // What the kernel has accepted and Node has not yet is taken in first.
+    for (let turn = 0; turn < ACCEPTING_TURNS; turn++) await new Promise((resolve) => setImmediate(resolve));
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    const cancel = this.#clock.schedule(() => this.#server.closeAllConnections(), leftMs * LAST_PART);
+    const watch = new Ticker(this.#clock, STRANGERS_MS, async () => this.#connections.cutStrangers());
+    watch.start(Math.min(STRANGERS_MS, leftMs / 2));
+    await closed;
+    cancel();
+    await watch.stop();
   }
 }

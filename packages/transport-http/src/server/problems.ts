@@ -1,4 +1,4 @@
-import { SSSNError, isSSSNError, toError, type Logger } from "@sssn/core";
+import { SSSNError, describe, isSSSNError, toError, type Logger } from "@sssn/core";
 import { PROBLEM_TYPE, toProblem } from "../protocol/problem.js";
 import type { Exchange } from "./exchange.js";
 
@@ -6,6 +6,7 @@ import type { Exchange } from "./exchange.js";
 export function sendProblem(exchange: Exchange, thrown: unknown, logger: Logger): void {
   const error = asSSSNError(exchange, thrown, logger);
   exchange.error = error.code;
+  if (error.code === "token_invalid" && error.cause instanceof Error) exchange.reason = describe(error.cause.message);
   if (exchange.response.headersSent) {
     exchange.response.destroy();
     return;

@@ -18,12 +18,24 @@ export async function readJsonBody(request: IncomingMessage, maxBytes: number): 
     throw new SSSNError("unsupported_media_type", "The body must be JSON in UTF-8, not compressed.");
   if (Number(length) > maxBytes) throw tooLarge(maxBytes);
   if (length === "0" || (length === undefined && request.headers["transfer-encoding"] === undefined)) return {};
+  if (request.readableEnded) return parsedElsewhere(request);
   if (type === undefined || !JSON_TYPE.test(type))
     throw new SSSNError("unsupported_media_type", "The body must be JSON in UTF-8: send the header content-type: application/json.");
   const bytes = await readBytes(request, maxBytes);
   if (bytes.length === 0) return {};
   if (!isUtf8(bytes)) throw new SSSNError("invalid_content", "The body is not valid UTF-8.", { details: { path: "body" } });
   return parseJson(bytes.toString());
+}
+
+/** Some middleware on the application has read the body: what it has made of it is taken. */
+function parsedElsewhere(request: IncomingMessage & { readonly body?: unknown }): unknown {
+  const { body } = request;
+  if (body instanceof Uint8Array || typeof body === "string") return parseJson(body.toString());
+  if (body !== undefined) return body;
+  throw new SSSNError(
+    "invalid_state",
+    "Some middleware on transport.app has read the body of this request and left nothing of it. Mount it below a path of its own, or let it set request.body.",
+  );
 }
 
 function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer> {

@@ -1,0 +1,38 @@
+import { SSSNError, validateIdentifier } from "@sssn/core";
+
+/**
+ * Which channel a URL is of, and the channel's own URL.
+ *
+ * @param id where the URL is the host's.
+ * @throws SSSNError `invalid_argument`, `invalid_identifier`.
+ */
+export function channelUrl(text: string, id: string | undefined): { id: string; url: string } {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch (cause) {
+    throw new SSSNError(
+      "invalid_argument",
+      `${JSON.stringify(text)} is not a URL. A channel's URL looks like http://host:port/channels/<id>.`,
+      { cause },
+    );
+  }
+  if (url.protocol !== "http:" && url.protocol !== "https:")
+    throw new SSSNError("invalid_argument", `A channel is reached over http or https, not ${url.protocol}`);
+  url.search = "";
+  url.hash = "";
+  const base = url.href.replace(/\/+$/, "");
+  const named = /^(.*)\/channels\/([^/]+)$/.exec(base);
+  const last = named?.[2] === undefined ? undefined : decodeURIComponent(named[2]);
+  if (last !== undefined && (id === undefined || id === last)) return { id: validateIdentifier("channel id", last), url: base };
+  if (id === undefined) throw new SSSNError("invalid_argument", `${base} names no channel: add /channels/<id>, or give the id as well.`);
+  return { id: validateIdentifier("channel id", id), url: `${base.replace(/\/channels$/, "")}/channels/${encodeURIComponent(id)}` };
+}
+
+/** The query of a URL; what is `undefined` is left out. */
+export function queryText(values: Readonly<Record<string, string | number | undefined>>): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) if (value !== undefined) query.set(name, String(value));
+  const text = query.toString();
+  return text === "" ? "" : `?${text}`;
+}
