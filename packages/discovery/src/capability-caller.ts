@@ -1,4 +1,4 @@
-import { Requester, SSSNError, type Capability, type RequestOptions, type SystemDescriptor } from "@sssn/core";
+import { Requester, SSSNError, isSSSNError, type Capability, type RequestOptions, type SystemDescriptor } from "@sssn/core";
 import type { Directory } from "./directory.js";
 
 /** One call of a capability. */
@@ -36,6 +36,8 @@ export interface CallOptions extends RequestOptions {
 export class CapabilityCaller implements AsyncDisposable {
   readonly #directory: Directory;
   readonly #systemId: string;
+  /** Systems that did not answer, and when that was noticed last. */
+  readonly #silent = new Map<string, number>();
   readonly #requesters = new Map<string, Promise<Requester>>();
 
   /** @param systemId in whose name is called. */
@@ -49,18 +51,41 @@ export class CapabilityCaller implements AsyncDisposable {
    * system refused the call with, such as `content_rejected`.
    */
   async call<Output = unknown>(name: string, input: unknown, { systemId, ...options }: CallOptions = {}): Promise<Output> {
-    const { requests, replies } = await this.#find(name, systemId);
-    const requester = await this.#requester(requests, replies);
-    const reply = await requester.request(input, { ...options, metadata: { ...options.metadata, capability: name } });
-    return reply.content as Output;
+    const candidates = await this.#find(name, systemId);
+    const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+    const request = { ...options, metadata: { ...options.metadata, capability: name } };
+    for (const [index, candidate] of candidates.entries()) {
+      try {
+        // Each has its share of the time: the request that a silent one has not begun with by then is not run by it any more.
+        return (await this.#ask(candidate, input, { ...request, timeoutMs: Math.ceil(timeoutMs / candidates.length) })) as Output;
+      } catch (error) {
+        if (index === candidates.length - 1 || !isSilence(error)) throw error;
+      }
+    }
+    throw new SSSNError("internal", "There is always one candidate.");
   }
 
-  async #find(name: string, systemId: string | undefined): Promise<{ requests: string; replies: string }> {
-    const systems = await this.#directory.findSystems({ capability: name });
-    for (const { capabilities } of systems.filter(({ id }) => systemId === undefined || id === systemId)) {
-      const { requests, replies } = capabilities.find((capability) => capability.name === name) ?? NOTHING;
-      if (requests !== undefined && replies !== undefined) return { requests, replies };
+  async #ask({ systemId, requests, replies }: Candidate, input: unknown, options: RequestOptions): Promise<unknown> {
+    try {
+      const reply = await (await this.#requester(requests, replies)).request(input, options);
+      this.#silent.delete(systemId);
+      return reply.content;
+    } catch (error) {
+      if (isSilence(error)) this.#silent.set(systemId, performance.now());
+      throw error;
     }
+  }
+
+  /** Who can do it; who did not answer last comes last. */
+  async #find(name: string, systemId: string | undefined): Promise<readonly Candidate[]> {
+    const systems = await this.#directory.findSystems({ capability: name });
+    const candidates = systems.flatMap(({ id, capabilities }): Candidate[] => {
+      if (systemId !== undefined && id !== systemId) return [];
+      const { requests, replies } = capabilities.find((capability) => capability.name === name) ?? NOTHING;
+      return requests === undefined || replies === undefined ? [] : [{ systemId: id, requests, replies }];
+    });
+    const silentSince = (candidate: Candidate): number => this.#silent.get(candidate.systemId) ?? 0;
+    if (candidates.length > 0) return [...candidates].sort((left, right) => silentSince(left) - silentSince(right));
     throw new SSSNError(
       "not_found",
       `No live system ${systemId === undefined ? "" : `${systemId} `}exposes ${JSON.stringify(name)}. Exposed: ${(await this.#exposed()).join(", ") || "nothing"}.`,
@@ -102,6 +127,20 @@ export class CapabilityCaller implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** A system that can do it, and the channels that it is asked and answers on. */
+interface Candidate {
+  readonly systemId: string;
+  readonly requests: string;
+  readonly replies: string;
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** Whether nobody answered, in contrast to an answer that is an error. */
+function isSilence(error: unknown): boolean {
+  return isSSSNError(error, "timeout") || isSSSNError(error, "transport_failed");
 }
 
 const NOTHING: Capability = { name: "", description: "" };

@@ -1,11 +1,18 @@
 import {
+  ForeignAddress,
   SSSNError,
+  consoleLogger,
+  guardLogger,
+  isSSSNError,
   systemClock,
+  toError,
   type ChannelEndpoint,
   type ChannelInfo,
   type ChannelPort,
   type ChannelResolver,
   type Clock,
+  type ForeignEndpoint,
+  type Logger,
   type Subscription,
   type SystemDescriptor,
 } from "@sssn/core";
@@ -13,9 +20,15 @@ import { RegistrationIndex, type ChannelQuery, type DirectoryEntry, type SystemQ
 
 /** How a {@link Directory} reads and connects. */
 export interface DirectoryOptions {
-  /** Makes a channel out of an endpoint, or `undefined` for a transport that it does not speak. */
-  readonly connect?: (endpoint: ChannelEndpoint, info: ChannelInfo) => ChannelPort | undefined;
+  /**
+   * Makes a channel out of an endpoint, or `undefined` for a transport that it does not speak. Its address is what somebody has registered,
+   * and no plain text unless it lives where the directory lives:
+   * `httpConnector({ token, origins })` of `@sssn/transport-http/client` sends a token to the origins that you name, and nowhere else.
+   */
+  readonly connect?: (endpoint: ForeignEndpoint, info: ChannelInfo) => ChannelPort | undefined;
   readonly clock?: Clock;
+  /** Told of exceptions of a `watch()` callback. Default: warnings and errors to the console. */
+  readonly logger?: Logger;
 }
 
 /** Something in the directory has changed. */
@@ -49,7 +62,11 @@ export class Directory implements ChannelResolver {
   readonly #options: DirectoryOptions;
   readonly #clock: Clock;
   readonly #index = new RegistrationIndex();
+  readonly #logger: Logger;
   #position = 0;
+  #log: string | undefined;
+  /** How far the registry's clock is ahead of this one: what has expired there is for it to say. */
+  #aheadMs = 0;
 
   /** @param readerId in whose name the discovery channel is read. */
   constructor(channel: ChannelPort, readerId: string, options: DirectoryOptions = {}) {
@@ -57,16 +74,22 @@ export class Directory implements ChannelResolver {
     this.#readerId = readerId;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#logger = guardLogger(options.logger ?? consoleLogger);
+  }
+
+  /** What time it is for the registry. */
+  #now(): number {
+    return this.#clock.now() + this.#aheadMs;
   }
 
   async findChannels(query: ChannelQuery = {}): Promise<readonly ChannelInfo[]> {
     await this.#refresh();
-    return this.#index.channels(query, this.#clock.now());
+    return this.#index.channels(query, this.#now());
   }
 
   async findSystems(query: SystemQuery = {}): Promise<readonly SystemDescriptor[]> {
     await this.#refresh();
-    return this.#index.systems(query, this.#clock.now());
+    return this.#index.systems(query, this.#now());
   }
 
   async getChannel(id: string): Promise<ChannelInfo | undefined> {
@@ -90,7 +113,7 @@ export class Directory implements ChannelResolver {
       );
     }
     for (const endpoint of info.endpoints) {
-      const channel = this.#options.connect?.(endpoint, info);
+      const channel = this.#options.connect?.({ ...endpoint, url: this.#addressOf(endpoint) }, info);
       if (channel) return channel;
     }
     const offered = info.endpoints.map(({ transport }) => transport).join(", ") || "no endpoint";
@@ -100,6 +123,11 @@ export class Directory implements ChannelResolver {
     );
   }
 
+  /** What lives where the directory itself lives is trusted as that is: whoever reads it has chosen that address. */
+  #addressOf({ url }: ChannelEndpoint): string | ForeignAddress {
+    return URL.canParse(url) && new URL(url).origin === this.#channel.origin ? url : new ForeignAddress(url);
+  }
+
   /** Tells what becomes live and what is gone, from now on: withdrawn, or expired without a refresh. */
   async watch(callback: (change: DirectoryChange) => void): Promise<Subscription> {
     await this.#refresh();
@@ -107,11 +135,14 @@ export class Directory implements ChannelResolver {
     let cancel = (): void => {};
     const look = (): void => {
       cancel();
-      const now = this.#clock.now();
+      const now = this.#now();
       const live = new Map(this.#index.live(now).map((entry) => [`${entry.type}/${entry.id}`, entry]));
-      for (const [key, entry] of known) if (!live.has(key)) callback({ type: "gone", entry });
-      for (const [key, entry] of live) if (!known.has(key)) callback({ type: "live", entry });
+      const changes: DirectoryChange[] = [
+        ...[...known].flatMap(([key, entry]) => (live.has(key) ? [] : [{ type: "gone" as const, entry }])),
+        ...[...live].flatMap(([key, entry]) => (known.has(key) ? [] : [{ type: "live" as const, entry }])),
+      ];
       known = live;
+      for (const change of changes) this.#tell(callback, change);
       const next = Math.min(...[...live.values()].map(({ expiresAt }) => expiresAt));
       if (next < Infinity) cancel = this.#clock.schedule(look, Math.max(1, next - now), { background: true });
     };
@@ -122,15 +153,46 @@ export class Directory implements ChannelResolver {
         await this.#refresh();
         look();
       },
-      { from: { after: this.#position } },
+      { from: { after: this.#position }, ifReplaced: "start" },
     );
     void subscription.closed.catch(() => undefined).then(() => cancel());
     return subscription;
   }
 
+  #tell(callback: (change: DirectoryChange) => unknown, change: DirectoryChange): void {
+    const failed = (thrown: unknown): void =>
+      this.#logger.error(
+        { channel: this.#channel.id, err: toError(thrown) },
+        "a callback of watch() failed; it is told of the next change all the same",
+      );
+    try {
+      const result = callback(change);
+      if (result instanceof Promise) result.catch(failed);
+    } catch (thrown) {
+      failed(thrown);
+    }
+  }
+
+  /** Takes in what is new; a registry that came back with another log is read from its start. */
   async #refresh(): Promise<void> {
+    const { log, now } = await this.#channel.positions(this.#readerId);
+    this.#aheadMs = now - this.#clock.now();
+    if (this.#log !== log) {
+      this.#index.clear();
+      this.#position = 0;
+      this.#log = log;
+    }
+    try {
+      await this.#readOn(log);
+    } catch (error) {
+      if (!isSSSNError(error, "log_replaced")) throw error;
+      await this.#refresh();
+    }
+  }
+
+  async #readOn(log: string): Promise<void> {
     for (;;) {
-      const page = await this.#channel.read(this.#readerId, { after: this.#position, limit: PAGE });
+      const page = await this.#channel.read(this.#readerId, { after: this.#position, limit: PAGE, log });
       for (const message of page.messages) this.#index.apply(message);
       this.#position = Math.max(this.#position, page.position);
       if (page.messages.length < PAGE) return;

@@ -1,8 +1,6 @@
 import {
   BaseChannel,
   SSSNError,
-  Ticker,
-  toError,
   type ChannelDirectory,
   type ChannelInfo,
   type ChannelOptions,
@@ -14,6 +12,7 @@ import {
   type WriteOptions,
   type WriteReceipt,
 } from "@sssn/core";
+import { keepRegistered } from "./registrar.js";
 import { DEFAULT_TTL_MS, checkRegistration, type Registration } from "./registration.js";
 import { RegistrationIndex, type ChannelQuery, type SystemQuery } from "./registration-index.js";
 
@@ -42,6 +41,7 @@ const PAGE = 1_000;
  * ```
  */
 export class DiscoveryChannel extends BaseChannel<Registration> implements ChannelDirectory {
+  static override readonly ownOptions: readonly string[] = ["ttlMs"];
   readonly kind = "discovery";
   readonly #ttlMs: number;
   readonly #index = new RegistrationIndex();
@@ -57,21 +57,21 @@ export class DiscoveryChannel extends BaseChannel<Registration> implements Chann
 
   /** Live channels. */
   findChannels(query: ChannelQuery = {}): readonly ChannelInfo[] {
-    return this.#index.channels(query, this.options.clock.now());
+    return this.#index.channels(query, this.log.now());
   }
 
   /** Live systems. */
   findSystems(query: SystemQuery = {}): readonly SystemDescriptor[] {
-    return this.#index.systems(query, this.options.clock.now());
+    return this.#index.systems(query, this.log.now());
   }
 
   getChannel(id: string): ChannelInfo | undefined {
-    const entry = this.#index.get("channel", id, this.options.clock.now());
+    const entry = this.#index.get("channel", id, this.log.now());
     return entry?.type === "channel" ? entry.channel : undefined;
   }
 
   getSystem(id: string): SystemDescriptor | undefined {
-    const entry = this.#index.get("system", id, this.options.clock.now());
+    const entry = this.#index.get("system", id, this.log.now());
     return entry?.type === "system" ? entry.system : undefined;
   }
 
@@ -96,63 +96,50 @@ export class DiscoveryChannel extends BaseChannel<Registration> implements Chann
     return this.#inTurn(() => this.#register(senderId, content, (checked) => super.write(senderId, checked, options)));
   }
 
-  override async writeBatch(senderId: string, entries: readonly WriteEntry<Registration>[]): Promise<readonly WriteReceipt[]> {
-    const receipts: WriteReceipt[] = [];
-    for (const { content, ...options } of entries) receipts.push(await this.write(senderId, content, options));
-    return receipts;
+  /** All or none: a registration that is refused keeps the others from being stored. */
+  override writeBatch(senderId: string, entries: readonly WriteEntry<Registration>[]): Promise<readonly WriteReceipt[]> {
+    return this.#inTurn(async () => {
+      await this.#catchUp();
+      const checked = entries.map((entry) => ({ ...entry, content: this.#checked(senderId, entry.content) }));
+      const receipts = await super.writeBatch(senderId, checked);
+      await this.#catchUp();
+      return receipts;
+    });
   }
 
   /** Registers a system's channels, refreshes them, and withdraws them in the end. The host does this: it needs no grant. */
-  async publish(
-    registrantId: string,
-    channels: readonly ChannelInfo[],
-    systems: readonly SystemDescriptor[],
-  ): Promise<PublishedRegistration> {
-    const registrations: Registration[] = [
-      ...channels.map((channel) => ({ type: "channel" as const, id: channel.id, ttlMs: this.#ttlMs, channel })),
-      ...systems.map((system) => ({ type: "system" as const, id: system.id, ttlMs: this.#ttlMs, system })),
-    ];
-    const announce = async (all: readonly Registration[]): Promise<void> => {
-      for (const registration of all)
-        await this.#inTurn(() => this.#register(registrantId, registration, (checked) => this.ingestAs(registrantId, checked)));
-    };
-    await announce(registrations);
-    const heartbeat = new Ticker(
-      this.options.clock,
-      this.#ttlMs / 3,
-      () => announce(registrations).catch((error: unknown) => this.report("maintain", toError(error))),
-      { background: true },
-    );
-    heartbeat.start();
-    return {
-      withdraw: async () => {
-        await heartbeat.stop();
-        await announce(
-          registrations.map(({ type, id }) => ({
-            type: "withdrawn" as const,
-            of: type === "system" ? ("system" as const) : ("channel" as const),
-            id,
-          })),
-        );
+  publish(registrantId: string, channels: readonly ChannelInfo[], systems: readonly SystemDescriptor[]): Promise<PublishedRegistration> {
+    return keepRegistered(
+      {
+        ttlMs: this.#ttlMs,
+        clock: this.options.clock,
+        write: (registration) =>
+          this.#inTurn(() => this.#register(registrantId, registration, (checked) => this.ingestAs(registrantId, checked))),
+        failed: (error) => this.report("maintain", error),
       },
-    };
+      channels,
+      systems,
+    );
   }
 
   async #register(senderId: string, content: unknown, store: (registration: Registration) => Promise<WriteReceipt>): Promise<WriteReceipt> {
-    const registration = checkRegistration(content);
     await this.#catchUp();
-    const type = registration.type === "withdrawn" ? registration.of : registration.type;
-    const owner = this.#index.get(type, registration.id, this.options.clock.now());
-    if (owner && owner.registrantId !== senderId) {
-      throw new SSSNError(
-        "insufficient_role",
-        `The ${type} ${registration.id} is registered by somebody else until its registration ends; only its registrant may change it.`,
-        { details: { id: registration.id } },
-      );
-    }
-    const receipt = await store(registration);
+    const receipt = await store(this.#checked(senderId, content));
     await this.#catchUp();
     return receipt;
+  }
+
+  /** @throws SSSNError what is wrong with a registration, and `insufficient_role` when somebody else has registered the id. */
+  #checked(senderId: string, content: unknown): Registration {
+    const registration = checkRegistration(content);
+    const type = registration.type === "withdrawn" ? registration.of : registration.type;
+    const owner = this.#index.get(type, registration.id, this.log.now());
+    if (!owner || owner.registrantId === senderId) return registration;
+    throw new SSSNError(
+      "insufficient_role",
+      `The ${type} ${registration.id} is registered by somebody else until its registration ends; only its registrant may change it.`,
+      { details: { id: registration.id } },
+    );
   }
 
   /** One registration at a time, so that nobody slips in between looking and writing. */
@@ -181,7 +168,7 @@ export class DiscoveryChannel extends BaseChannel<Registration> implements Chann
   /** Removes what has expired or was replaced; then the retention policy. */
   protected override async onMaintain(): Promise<void> {
     await this.#catchUp();
-    const live = new Set(this.#index.live(this.options.clock.now()).map(({ sequence }) => sequence));
+    const live = this.#index.liveSequences(this.log.now());
     for (let after = 0; after < this.#position;) {
       const page = await this.log.read({ after, limit: PAGE });
       await this.log.remove(page.messages.filter(({ sequence }) => !live.has(sequence) && sequence <= this.#position).map(({ id }) => id));

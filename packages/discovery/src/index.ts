@@ -3,3 +3,4 @@ export { Directory, type DirectoryChange, type DirectoryOptions } from "./direct
 export { checkRegistration, type Registration } from "./registration.js";
 export { type ChannelQuery, type DirectoryEntry, type SystemQuery } from "./registration-index.js";
 export { CapabilityCaller, type CallOptions as CapabilityCallOptions } from "./capability-caller.js";
+export { Registrar, type RegistrarOptions } from "./registrar.js";

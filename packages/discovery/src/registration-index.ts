@@ -27,9 +27,10 @@ export interface SystemQuery {
   readonly capability?: string;
 }
 
-/** The newest registration of every id, taken from a log in its order. What has expired is invisible at once. */
+/** The registrations of every id, taken from a log in its order: the newest of each host. What has expired is invisible at once. */
 export class RegistrationIndex {
-  readonly #entries = new Map<string, DirectoryEntry>();
+  /** By type and id, then by host; what was registered last comes last. */
+  readonly #entries = new Map<string, Map<string, DirectoryEntry>>();
 
   /** Takes a message in. One that is no registration changes nothing, and hides nothing. */
   apply(message: ChannelMessage<unknown>): void {
@@ -39,12 +40,20 @@ export class RegistrationIndex {
     } catch {
       return;
     }
+    const { host = "" } = registration;
     if (registration.type === "withdrawn") {
-      this.#entries.delete(keyOf(registration.of, registration.id));
+      const key = keyOf(registration.of, registration.id);
+      // Without a host it is meant for all of them.
+      if (registration.host === undefined) this.#entries.delete(key);
+      else this.#entries.get(key)?.delete(host);
       return;
     }
-    const { ttlMs, ...entry } = registration;
-    this.#entries.set(keyOf(registration.type, registration.id), {
+    const { ttlMs, host: _host, ...entry } = registration;
+    const key = keyOf(registration.type, registration.id);
+    const hosts = this.#entries.get(key) ?? new Map<string, DirectoryEntry>();
+    this.#entries.set(key, hosts);
+    hosts.delete(host);
+    hosts.set(host, {
       ...entry,
       registrantId: message.senderId,
       expiresAt: message.timestamp + ttlMs,
@@ -54,12 +63,17 @@ export class RegistrationIndex {
   }
 
   get(type: "channel" | "system", id: string, now: number): DirectoryEntry | undefined {
-    const entry = this.#entries.get(keyOf(type, id));
-    return entry && entry.expiresAt > now ? entry : undefined;
+    return merged(this.#entries.get(keyOf(type, id)), now);
   }
 
   live(now: number): readonly DirectoryEntry[] {
-    return [...this.#entries.values()].filter(({ expiresAt }) => expiresAt > now);
+    return [...this.#entries.values()].flatMap((hosts) => merged(hosts, now) ?? []);
+  }
+
+  /** The sequences of all messages that say something which still holds. */
+  liveSequences(now: number): ReadonlySet<number> {
+    const all = [...this.#entries.values()].flatMap((hosts) => [...hosts.values()]);
+    return new Set(all.filter(({ expiresAt }) => expiresAt > now).map(({ sequence }) => sequence));
   }
 
   channels(query: ChannelQuery, now: number): readonly ChannelInfo[] {
@@ -77,6 +91,18 @@ export class RegistrationIndex {
   clear(): void {
     this.#entries.clear();
   }
+}
+
+/** What the newest host says, with the endpoints of all that are live, the newest first. */
+function merged(hosts: ReadonlyMap<string, DirectoryEntry> | undefined, now: number): DirectoryEntry | undefined {
+  const live = [...(hosts?.values() ?? [])].filter(({ expiresAt }) => expiresAt > now).reverse();
+  const [newest] = live;
+  if (!newest || live.length === 1) return newest;
+  const expiresAt = Math.max(...live.map((entry) => entry.expiresAt));
+  if (newest.type === "system") return { ...newest, expiresAt };
+  const endpoints = live.flatMap((entry) => (entry.type === "channel" ? entry.channel.endpoints : []));
+  const distinct = endpoints.filter(({ url }, index) => endpoints.findIndex((other) => other.url === url) === index);
+  return { ...newest, expiresAt, channel: { ...newest.channel, endpoints: distinct } };
 }
 
 function keyOf(type: "channel" | "system", id: string): string {

@@ -4,6 +4,7 @@ import {
   freezeJsonWithin,
   validateIdentifier,
   validateInteger,
+  type BackoffOptions,
   type ChannelInfo,
   type SystemDescriptor,
 } from "@sssn/core";
@@ -18,11 +19,11 @@ const LONGEST_TEXT = 4_096;
 const LONGEST_SCHEMA = 65_536;
 const KINDS = ["channel", "passthrough", "broadcast", "work-queue", "mailbox", "periodic", "discovery"];
 
-/** What a discovery channel holds: one announcement about a channel or a system. The newest about an id counts. */
+/** What a discovery channel holds: one announcement about a channel or a system. The newest about an id counts; several hosts of one id each have one of their own, told apart by `host`. */
 export type Registration =
-  | { readonly type: "channel"; readonly id: string; readonly ttlMs: number; readonly channel: ChannelInfo }
-  | { readonly type: "system"; readonly id: string; readonly ttlMs: number; readonly system: SystemDescriptor }
-  | { readonly type: "withdrawn"; readonly id: string; readonly of: "channel" | "system" };
+  | { readonly type: "channel"; readonly id: string; readonly host?: string; readonly ttlMs: number; readonly channel: ChannelInfo }
+  | { readonly type: "system"; readonly id: string; readonly host?: string; readonly ttlMs: number; readonly system: SystemDescriptor }
+  | { readonly type: "withdrawn"; readonly id: string; readonly host?: string; readonly of: "channel" | "system" };
 
 /**
  * Checks what somebody wants to register. Endpoints are data: nobody here ever calls them.
@@ -30,17 +31,19 @@ export type Registration =
  * @throws SSSNError `invalid_content`, `invalid_identifier`, `invalid_argument`.
  */
 export function checkRegistration(value: unknown): Registration {
-  const registration = record("content", value, ["type", "id", "ttlMs", "channel", "system", "of"]);
+  const registration = record("content", value, ["type", "id", "host", "ttlMs", "channel", "system", "of"]);
   const id = validateIdentifier("registered id", registration["id"]);
+  const host = optional("host", registration, (value) => validateIdentifier("host", value));
   switch (registration["type"]) {
     case "channel":
-      return { type: "channel", id, ttlMs: ttl(registration["ttlMs"]), channel: channelInfo(id, registration["channel"]) };
+      return { type: "channel", id, ...host, ttlMs: ttl(registration["ttlMs"]), channel: channelInfo(id, registration["channel"]) };
     case "system":
-      return { type: "system", id, ttlMs: ttl(registration["ttlMs"]), system: systemDescriptor(id, registration["system"]) };
+      return { type: "system", id, ...host, ttlMs: ttl(registration["ttlMs"]), system: systemDescriptor(id, registration["system"]) };
     case "withdrawn":
       return {
         type: "withdrawn",
         id,
+        ...host,
         of: registration["of"] === "system" ? "system" : oneOf("content.of", registration["of"], ["channel", "system"]),
       };
     default:
@@ -49,7 +52,17 @@ export function checkRegistration(value: unknown): Registration {
 }
 
 function channelInfo(id: string, value: unknown): ChannelInfo {
-  const info = record("content.channel", value, ["id", "name", "description", "kind", "visibility", "periodMs", "endpoints"]);
+  const info = record("content.channel", value, [
+    "id",
+    "name",
+    "description",
+    "kind",
+    "visibility",
+    "periodMs",
+    "shared",
+    "backoff",
+    "endpoints",
+  ]);
   if (info["id"] !== id) throw invalid("content.channel.id", info["id"], `the id of the registration, ${id}`);
   return {
     id,
@@ -58,6 +71,8 @@ function channelInfo(id: string, value: unknown): ChannelInfo {
     kind: oneOf("content.channel.kind", info["kind"], KINDS) as ChannelInfo["kind"],
     visibility: oneOf("content.channel.visibility", info["visibility"], ["public", "private"]),
     ...(info["periodMs"] === undefined ? {} : { periodMs: validateInteger("periodMs", info["periodMs"], 1, Number.MAX_SAFE_INTEGER) }),
+    ...optional("shared", info, (shared) => shared === true),
+    ...optional("backoff", info, backoffOf),
     endpoints: list("content.channel.endpoints", info["endpoints"], MOST_ENDPOINTS).map((entry, index) => {
       const endpoint = record(`content.channel.endpoints[${index}]`, entry, ["transport", "url"]);
       return {
@@ -65,6 +80,20 @@ function channelInfo(id: string, value: unknown): ChannelInfo {
         url: httpUrl(`content.channel.endpoints[${index}].url`, endpoint["url"]),
       };
     }),
+  };
+}
+
+function backoffOf(value: unknown): BackoffOptions {
+  const backoff = record("content.channel.backoff", value, ["initialMs", "factor", "maxMs"]);
+  const number = (name: "initialMs" | "factor" | "maxMs"): number => {
+    const found = backoff[name];
+    if (typeof found === "number" && Number.isFinite(found) && found >= 0) return found;
+    throw invalid(`content.channel.backoff.${name}`, found, "a number from 0 on");
+  };
+  return {
+    ...optional("initialMs", backoff, () => number("initialMs")),
+    ...optional("factor", backoff, () => number("factor")),
+    ...optional("maxMs", backoff, () => number("maxMs")),
   };
 }
 

@@ -170,7 +170,7 @@ describe("publish()", () => {
     const running = await system.publish({ transport: new HttpTransport({ port: 0 }) });
     expect(discovery.findChannels().map(({ id }) => id)).toEqual(["orders", "discovery"]);
     expect(discovery.getChannel("orders")?.endpoints).toEqual([{ transport: "http", url: `${running.addresses[0]}/channels/orders` }]);
-    expect(discovery.getSystem("host")?.channels).toEqual(["orders", "secret", "discovery"]);
+    expect(discovery.getSystem("host")?.channels).toEqual(["orders", "discovery"]);
     for (let hour = 0; hour < 2; hour++) {
       await clock.advance(3_600_000 / 4);
       expect(discovery.findChannels()).toHaveLength(2);

@@ -11,6 +11,8 @@ import {
   type Tracer,
 } from "@opentelemetry/api";
 import {
+  ANNOTATIONS,
+  NO_METADATA,
   toError,
   type ChannelMessage,
   type ChannelPort,
@@ -22,14 +24,32 @@ import {
 
 const SCOPE = "@sssn/telemetry";
 
-/** The trace context travels in a message's metadata, under the names that W3C gives its headers. */
+const TRACE_CONTEXT = "traceContext";
+
+/**
+ * The trace context travels in a message's metadata: under the names that W3C gives its headers, and in `traceContext` what propagators of
+ * other kinds inject. All of it is an annotation to the core: it does not count where a repeated write is compared with the first.
+ */
 const FROM_METADATA: TextMapGetter<Metadata> = {
-  keys: (metadata) => Object.keys(metadata),
+  keys: (metadata) => Object.keys({ ...metadata, ...othersIn(metadata) }),
   get(metadata, key) {
-    const value = metadata[key];
+    const value = othersIn(metadata)[key] ?? metadata[key];
     return typeof value === "string" ? value : undefined;
   },
 };
+
+function othersIn({ [TRACE_CONTEXT]: others }: Metadata): Metadata {
+  return typeof others === "object" && others !== null ? (others as Metadata) : NO_METADATA;
+}
+
+function toMetadata(carrier: Readonly<Record<string, string>>): Metadata {
+  const entries = Object.entries(carrier);
+  const others = entries.filter(([name]) => !ANNOTATIONS.has(name));
+  return {
+    ...Object.fromEntries(entries.filter(([name]) => ANNOTATIONS.has(name))),
+    ...(others.length === 0 ? {} : { [TRACE_CONTEXT]: Object.fromEntries(others) }),
+  };
+}
 
 /** With what spans are made. */
 export interface TracingOptions {
@@ -38,7 +58,8 @@ export interface TracingOptions {
 }
 
 /**
- * The same channel, whose writes are spans and carry their trace to whoever handles the messages.
+ * The same channel, whose writes are spans and carry their trace to whoever handles the messages. A write that is repeated under its id is
+ * the first one's duplicate, as without traces.
  *
  * @example
  * ```ts
@@ -94,7 +115,7 @@ class TracedWrites<Content> {
     return this.#tracer.startActiveSpan(`write ${this.#channel.id}`, options, (span) => {
       const carrier: Record<string, string> = {};
       propagation.inject(context.active(), carrier);
-      return ended(span, () => send(span, carrier));
+      return ended(span, () => send(span, toMetadata(carrier)));
     });
   }
 }

@@ -1,7 +1,7 @@
-import { context, propagation, trace } from "@opentelemetry/api";
+import { context, createContextKey, propagation, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor, type ReadableSpan } from "@opentelemetry/sdk-trace-base";
-import { BaseSystem, MemoryMessageStore, PassthroughChannel, WorkQueueChannel, silentLogger, work } from "@sssn/core";
+import { BaseSystem, MemoryMessageStore, PassthroughChannel, WorkQueueChannel, silentLogger, work, type ChannelMessage } from "@sssn/core";
 import { HttpTransport } from "@sssn/transport-http";
 import { HttpChannel } from "@sssn/transport-http/client";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
@@ -9,6 +9,7 @@ import { SystemMetrics } from "../src/metrics.js";
 import { contextOf, traced, tracedHandler } from "../src/tracing.js";
 
 const logger = silentLogger;
+const B3 = createContextKey("b3");
 
 async function queue(): Promise<WorkQueueChannel<number>> {
   const jobs = new WorkQueueChannel<number>({ id: "jobs", store: new MemoryMessageStore(), logger });
@@ -74,6 +75,32 @@ describe("traces", () => {
     });
     expect(process?.attributes["messaging.message.id"]).toBe(write?.attributes["messaging.message.id"]);
     expect(seen).toEqual([{ kept: true, traceparent: expect.stringMatching(/^00-/) as string }]);
+  });
+
+  it("are no content: a write that is repeated under its id is a duplicate, whatever the propagator sends along", async () => {
+    const jobs = traced(await queue());
+    let calls = 0;
+    propagation.disable();
+    propagation.setGlobalPropagator({
+      fields: () => ["traceparent", "b3", "baggage"],
+      inject(active, carrier) {
+        w3c.inject(active, carrier);
+        Object.assign(carrier as object, { b3: `b3-${++calls}`, baggage: `call=${calls}` });
+      },
+      extract: (active, carrier, getter) => active.setValue(B3, getter.get(carrier, "b3")),
+    });
+    onTestFinished(() => {
+      propagation.disable();
+      propagation.setGlobalPropagator(w3c);
+    });
+    const options = { id: "order-1", metadata: { baggage: "two suitcases" } };
+    const receipts = [await jobs.write("shop", 1, options), await jobs.write("shop", 1, options)];
+    receipts.push(...(await jobs.writeBatch("shop", [{ content: 1, ...options }])));
+    expect(receipts.map(({ duplicate }) => duplicate)).toEqual([false, true, true]);
+    const [claim] = await jobs.claim("w");
+    expect(claim?.message.metadata["baggage"]).toBe("two suitcases");
+    expect(contextOf(claim?.message as ChannelMessage).getValue(B3)).toBe("b3-1");
+    await expect(jobs.write("shop", 1, { ...options, metadata: { baggage: "three" } })).rejects.toMatchObject({ code: "message_conflict" });
   });
 
   it("show what failed and why, and leave everything else of the channel as it is", async () => {

@@ -1,0 +1,113 @@
+import {
+  Ticker,
+  consoleLogger,
+  guardLogger,
+  systemClock,
+  toError,
+  validateInteger,
+  type ChannelDirectory,
+  type ChannelInfo,
+  type ChannelPort,
+  type Clock,
+  type Logger,
+  type PublishedRegistration,
+  type SystemDescriptor,
+} from "@sssn/core";
+import { randomToken } from "@sssn/core/log-state";
+import { DEFAULT_TTL_MS, type Registration } from "./registration.js";
+
+/** How registrations are written, and how long one lives. */
+export interface RegistrationKeeping {
+  readonly ttlMs: number;
+  readonly clock: Clock;
+  write(registration: Registration): Promise<unknown>;
+  /** Told when a refresh failed; the next one comes. */
+  failed(error: Error): void;
+}
+
+/**
+ * Registers channels and systems, as one host of them, refreshes them three times in their life, and withdraws them in the end: its own
+ * registrations, and not those of another host that has taken over.
+ */
+export async function keepRegistered(
+  keeping: RegistrationKeeping,
+  channels: readonly ChannelInfo[],
+  systems: readonly SystemDescriptor[],
+): Promise<PublishedRegistration> {
+  const { ttlMs, clock } = keeping;
+  const host = randomToken();
+  const registrations: readonly Registration[] = [
+    ...channels.map((channel) => ({ type: "channel" as const, id: channel.id, host, ttlMs, channel })),
+    ...systems.map((system) => ({ type: "system" as const, id: system.id, host, ttlMs, system })),
+  ];
+  const writeAll = async (all: readonly Registration[]): Promise<void> => {
+    for (const registration of all) await keeping.write(registration);
+  };
+  await writeAll(registrations);
+  const refresh = (): Promise<void> => writeAll(registrations).catch((thrown: unknown) => keeping.failed(toError(thrown)));
+  const heartbeat = new Ticker(clock, ttlMs / 3, refresh, { background: true });
+  heartbeat.start();
+  const withdrawals = registrations.map(({ type, id }): Registration => ({
+    type: "withdrawn",
+    id,
+    host,
+    of: type === "system" ? "system" : "channel",
+  }));
+  return {
+    withdraw: async () => {
+      await heartbeat.stop();
+      await writeAll(withdrawals);
+    },
+  };
+}
+
+/** How a {@link Registrar} registers. */
+export interface RegistrarOptions {
+  /** How long a registration lives without a refresh, in ms from 100 to 7 days. Default 60 000. */
+  readonly ttlMs?: number;
+  readonly clock?: Clock;
+  /** Told when a refresh failed. Default: warnings and errors to the console. */
+  readonly logger?: Logger;
+}
+
+/**
+ * Registers what a system publishes in a discovery channel that lives elsewhere: `publish({ transport, directory: new Registrar(channel) })`.
+ * Whoever the channel's token is for is the registrant.
+ *
+ * @example
+ * ```ts
+ * import { HttpChannel } from "@sssn/transport-http/client";
+ * import { Registrar } from "@sssn/discovery";
+ * const directory = new Registrar(new HttpChannel({ url: "http://127.0.0.1:8000", id: "discovery", token: "the station's" }));
+ * if (typeof directory.publish !== "function") throw new Error("it is given to publish()");
+ * ```
+ */
+export class Registrar implements ChannelDirectory {
+  readonly #channel: ChannelPort<Registration>;
+  readonly #ttlMs: number;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+
+  /** @throws SSSNError `invalid_argument`. */
+  constructor(channel: ChannelPort, { ttlMs = DEFAULT_TTL_MS, clock = systemClock, logger = consoleLogger }: RegistrarOptions = {}) {
+    // Any channel may be handed in: it refuses what it does not take.
+    this.#channel = channel as ChannelPort<Registration>;
+    this.#ttlMs = validateInteger("ttlMs", ttlMs, 100, 7 * 24 * 3600 * 1000);
+    this.#clock = clock;
+    this.#logger = guardLogger(logger);
+  }
+
+  publish(registrantId: string, channels: readonly ChannelInfo[], systems: readonly SystemDescriptor[]): Promise<PublishedRegistration> {
+    return keepRegistered(
+      {
+        ttlMs: this.#ttlMs,
+        clock: this.#clock,
+        write: (registration) => this.#channel.write(registrantId, registration),
+        failed: (error) =>
+          this.#logger.warn({ channel: this.#channel.id, err: error }, "a registration could not be refreshed; it is tried again"),
+      },
+      channels,
+      systems,
+    );
+  }
+}
