@@ -46,7 +46,7 @@ export async function picture(store: LevelMessageStore): Promise<string> {
       ]),
     );
   }
-  const dead = await jobs.dead("workers", 1_000);
+  const dead = await jobs.dead("workers", { limit: 1_000 });
   lines.push(`dead: ${dead.map(({ message }) => message.sequence).join(" ")}`);
   const { claims } = await jobs.claim({ group: "workers", readerId: "picture", limit: 1_000, leaseMs: 60_000 });
   lines.push(`claimable: ${claims.map(({ message, deliveries }) => `${message.sequence}/${deliveries}`).join(" ")}`);
