@@ -2,7 +2,7 @@ import eslint from "@eslint/js";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["**/dist/", "**/node_modules/", "**/.turbo/", "**/*-data/"] },
+  { ignores: ["**/dist/", "**/node_modules/", "**/.turbo/", "**/*-data/", "trial/"] },
   eslint.configs.recommended,
   {
     files: ["packages/*/src/**/*.ts", "apps/*/src/**/*.ts", "reliability/src/**/*.ts"],

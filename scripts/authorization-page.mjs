@@ -7,14 +7,16 @@ import { OPERATION_ROLES, supports } from "../packages/core/dist/index.js";
 const KINDS = ["passthrough", "broadcast", "work-queue", "mailbox", "periodic", "discovery"];
 const path = join(root, "docs/authorization.md");
 const rows = Object.entries(OPERATION_ROLES).map(
-  ([operation, role]) => `| ${operation} | ${role} | ${KINDS.map((kind) => (supports(kind, operation) ? "yes" : "405")).join(" | ")} |`,
+  ([operation, role]) => `| ${operation} | ${role} | ${KINDS.map((kind) => (supports({ kind }, operation) ? "yes" : "405")).join(" | ")} |`,
 );
 const page = `# Who may do what
 
 Made from the table that the code authorizes by, and held against it cell by cell: every operation × role × kind of channel × visibility ×
 security, in the process and over HTTP. Do not edit it; run \`node scripts/authorization-page.mjs\`.
 
-Roles include each other: read < write < admin.
+Roles are a ladder, each including the ones before it: watch < read < write < admin. A token for watching reads and follows, and takes no work.
+Beside the ladder stands \`observe\`: it looks at everything (history, figures, dead letters) and changes nothing; \`admin\` includes it, and an
+observer may ask for \`info\` as well. A token may carry a role for all its channels, or one a channel (\`roles\`: names, or how names begin and a \`*\`).
 
 | operation | least role | ${KINDS.join(" | ")} |
 | --- | --- | ${KINDS.map(() => "---").join(" | ")} |
@@ -23,9 +25,9 @@ ${rows.join("\n")}
 Over HTTP, in this order:
 
 1. no token, or two: 401 \`token_missing\`
-2. a token that is not valid, or belongs to nobody: 401 \`token_invalid\`; one that is over: 401 \`token_expired\`
+2. a token that is not valid, or belongs to nobody: 401 \`token_invalid\`; one that is over: 401 \`token_expired\`; one that can't be judged now: 503 \`keys_unavailable\`
 3. a private channel, or one that does not exist: 404 \`channel_not_found\`, the same answer for both
-4. with \`JWTChannelSecurity\`, a token whose \`channels\` do not name the channel: 403 \`insufficient_scope\`
+4. with \`JWTChannelSecurity\`, a token whose \`channels\` and \`roles\` do not name the channel: 403 \`insufficient_scope\`
 5. a role that is less than the operation takes: 403 \`insufficient_role\`
 6. an operation that the kind of channel does not know (405 in the table): 405 \`unsupported_operation\`
 

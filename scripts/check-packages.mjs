@@ -20,7 +20,17 @@ async function lint(name, tarball) {
 
 /** @returns {string[]} what "are the types wrong" says against a package. */
 function judgeTypes(name, tarball) {
-  const [program, ...args] = [...pnpm, "exec", "attw", tarball, "--profile", "esm-only", "--ignore-rules", "false-cjs", "cjs-resolves-to-esm"];
+  const [program, ...args] = [
+    ...pnpm,
+    "exec",
+    "attw",
+    tarball,
+    "--profile",
+    "esm-only",
+    "--ignore-rules",
+    "false-cjs",
+    "cjs-resolves-to-esm",
+  ];
   const { status, stdout, stderr } = spawnSync(program, args, { cwd: root, encoding: "utf8" });
   return status === 0 ? [] : [`${name}: attw found something\n${stdout}${stderr}`];
 }
