@@ -31,6 +31,9 @@ step("Making its disk fail and recover", ["node", "reliability/dist/disk-faults.
 step("Stepping its clock, stopping and blocking it", ["node", "reliability/dist/clocks.js", "--rounds", "9"], loud);
 step("Cutting followed streams at random places", ["node", "reliability/dist/stream-cuts.js", "--rounds", "300"]);
 step("Flooding a host", ["node", "reliability/dist/http-attacks.js", "--rounds", "1"]);
+step("Leaving everybody idle, then giving each a message", ["node", "reliability/dist/quiet-day.js", "--minutes", "0.6"]);
+step("The same, with the host restarted meanwhile", ["node", "reliability/dist/quiet-day.js", "--minutes", "0.4", "--restart"]);
+step("Telling a host under load to stop", ["node", "reliability/dist/sigterm.js", "--rounds", "5"]);
 step("Running the smallest benchmark, so that the program does not rot", [
   "node",
   "bench/dist/main.js",

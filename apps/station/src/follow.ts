@@ -5,11 +5,11 @@ import {
   BaseSystem,
   Directory,
   HttpChannel,
+  httpConnector,
   runAsProgram,
   type ChannelMessage,
   type JobContext,
   type SystemOptions,
-  type Worker,
 } from "sssn";
 import type { Incident, Notice } from "./incidents.js";
 import type { Reading } from "./machine/reading.js";
@@ -27,7 +27,6 @@ interface FollowOptions extends SystemOptions {
 
 class Follower extends BaseSystem {
   readonly #options: FollowOptions;
-  #worker: Worker<Incident> | undefined;
 
   constructor(options: FollowOptions) {
     super(options);
@@ -36,30 +35,23 @@ class Follower extends BaseSystem {
 
   override async setup(): Promise<void> {
     const { url, token, work } = this.#options;
-    const discovery = new HttpChannel({ url, id: "discovery", token });
-    const directory = new Directory(discovery, this.id, {
-      connect: ({ transport, url: found }) => (transport === "http" ? new HttpChannel({ url: found, token }) : undefined),
+    const directory = new Directory(new HttpChannel({ url, id: "discovery", token }), this.id, {
+      // What the directory says is what somebody has registered: the token goes to the station alone.
+      connect: httpConnector({ token, origins: [new URL(url).origin] }),
     });
     console.log(`The station at ${url} offers: ${(await directory.findChannels()).map(({ id, kind }) => `${id} (${kind})`).join(", ")}`);
-    if (work) {
-      await this.client.connectFrom(directory, "incidents");
-      await this.client.connectFrom(directory, "reports");
+    for (const id of work ? ["incidents", "reports"] : ["readings", "notices"]) await this.client.connectFrom(directory, id);
+  }
+
+  override async onStart(): Promise<void> {
+    if (this.#options.work) {
+      this.client.work<Incident>("incidents", (message, context) => this.#look(message, context), { leaseMs: 3_000 });
       return;
     }
-    for (const id of ["readings", "notices"]) await this.client.connectFrom(directory, id);
     await this.client.subscribe<Reading>("readings", ({ sequence, content }) =>
       console.log(`#${sequence} cpu ${(content.cpuShare * 100).toFixed(1)} %  memory ${(content.memoryShare * 100).toFixed(1)} %`),
     );
     await this.client.subscribe<Notice>("notices", ({ content }) => console.log(`  mail for ${this.id}: ${content.text}`));
-  }
-
-  override step(): void {
-    if (this.#options.work)
-      this.#worker ??= this.client.work<Incident>("incidents", (message, context) => this.#look(message, context), { leaseMs: 3_000 });
-  }
-
-  override onShutdown({ timeoutMs }: { timeoutMs: number }): unknown {
-    return this.#worker?.close({ timeoutMs: timeoutMs / 2 });
   }
 
   async #look({ id, content }: ChannelMessage<Incident>, { deliveries, signal }: JobContext): Promise<void> {

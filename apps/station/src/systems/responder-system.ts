@@ -1,4 +1,4 @@
-import { BaseSystem, type JobContext, type ChannelMessage, type SystemOptions, type Worker } from "sssn";
+import { BaseSystem, type JobContext, type ChannelMessage, type SystemOptions } from "sssn";
 import type { Incident, Report } from "../incidents.js";
 import type { Machine } from "../machine/machine.js";
 import type { Reading } from "../machine/reading.js";
@@ -9,7 +9,6 @@ const READINGS_BEFORE = 10;
 export class ResponderSystem extends BaseSystem {
   readonly #machine: Machine;
   readonly #operator: string;
-  #worker: Worker<Incident> | undefined;
 
   constructor(options: SystemOptions & { readonly machine: Machine; readonly operator: string }) {
     super({ ...options, capabilities: [{ name: "respond", description: "Looks into incidents and reports what it found" }] });
@@ -17,15 +16,9 @@ export class ResponderSystem extends BaseSystem {
     this.#operator = options.operator;
   }
 
-  override step(): void {
-    this.#worker ??= this.client.work<Incident>("incidents", (message, context) => this.#respond(message, context), {
-      concurrency: 2,
-      leaseMs: 5_000,
-    });
-  }
-
-  override onShutdown({ timeoutMs }: { timeoutMs: number }): unknown {
-    return this.#worker?.close({ timeoutMs: timeoutMs / 2 });
+  /** The worker ends with this system, and gives back what it can't finish. */
+  override onStart(): void {
+    this.client.work<Incident>("incidents", (message, context) => this.#respond(message, context), { concurrency: 2, leaseMs: 5_000 });
   }
 
   async #respond({ id, content }: ChannelMessage<Incident>, { deliveries }: JobContext): Promise<void> {
