@@ -6,8 +6,15 @@ import { ROUTES } from "../src/protocol/routes.js";
 import { readFile } from "node:fs/promises";
 import { post, publish, type Answer, type Published } from "./support/published.js";
 
+interface Described {
+  readonly name: string;
+  readonly security: readonly object[];
+}
+
 interface Operation {
-  readonly responses: Readonly<Record<string, { readonly content: Readonly<Record<string, { readonly schema: object }>> }>>;
+  readonly responses: Readonly<
+    Record<string, { readonly description?: string; readonly content: Readonly<Record<string, { readonly schema: object }>> }>
+  >;
 }
 
 const description = openApiDocument() as unknown as {
@@ -68,6 +75,30 @@ async function goodRequests(host: Published): Promise<Map<string, Answer>> {
   await ask("clear", "orders");
   return answers;
 }
+
+describe("the description of the protocol", () => {
+  const operations = Object.entries(description.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ name: `${method} ${path}`, ...operation }) as Operation & Described),
+  );
+
+  it("says where it holds, and of each operation what it asks of a caller and how it refuses one", () => {
+    expect(openApiDocument()["servers"]).toEqual([expect.objectContaining({ url: "/" })]);
+    const incomplete = operations.filter(
+      ({ security, responses }) => !Array.isArray(security) || !Object.keys(responses).some((status) => /^4\d\d$/.test(status)),
+    );
+    expect(incomplete.map(({ name }) => name)).toEqual([]);
+    expect(operations.filter(({ security }) => security.length === 0).map(({ name }) => name)).toEqual(["get /healthz", "get /readyz"]);
+  });
+
+  it("names the codes of every refusal that it lists", () => {
+    const unnamed = operations.flatMap(({ name, responses }) =>
+      Object.entries(responses)
+        .filter(([status, { description: told }]) => status.startsWith("4") && !/: \w+/.test(told ?? ""))
+        .map(([status]) => `${name} ${status}`),
+    );
+    expect(unnamed).toEqual([]);
+  });
+});
 
 describe("the OpenAPI description", () => {
   it("is what the host serves, as a document and as a page that needs nothing from elsewhere", async () => {

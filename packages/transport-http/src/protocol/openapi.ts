@@ -1,4 +1,4 @@
-import { ERRORS, OPERATION_ROLES } from "@sssn/core";
+import { ERRORS, OPERATION_ROLES, type ErrorCode } from "@sssn/core";
 import { ROUTES, routeNames, routeOf, type Route, type RouteName } from "./routes.js";
 import { COMPONENTS, list, object, reference, type ObjectSchema, type Schema } from "./schemas.js";
 
@@ -6,10 +6,22 @@ import { COMPONENTS, list, object, reference, type ObjectSchema, type Schema } f
 export type OpenApiDocument = Readonly<Record<string, unknown>>;
 
 const json = (schema: Schema): unknown => ({ "application/json": { schema } });
-const problem = {
-  description: "A problem document (RFC 9457).",
+const problem = (description: string): unknown => ({
+  description,
   content: { "application/problem+json": { schema: reference("Problem") } },
-};
+});
+const anyOther = { default: problem("Anything else: a problem document (RFC 9457).") };
+
+/** Answers that are problems, by status, each with the codes that it may have. */
+function problems(statuses: readonly number[]): Record<string, unknown> {
+  const codes = Object.keys(ERRORS) as ErrorCode[];
+  return Object.fromEntries(
+    statuses.map((status) => [status, problem(`A problem: ${codes.filter((code) => ERRORS[code].status === status).join(", ")}.`)]),
+  );
+}
+
+/** What every request may be answered that is refused for its form or its token. */
+const REFUSED = [401, 403, 421, 431];
 const idParameter = { name: "id", in: "path", required: true, description: "The channel's id.", schema: { type: "string" } };
 const lastEventId = {
   name: "Last-Event-ID",
@@ -29,7 +41,8 @@ export function openApiDocument(): OpenApiDocument {
         security: [{ bearer: [] }],
         responses: {
           200: { description: "The channels.", content: json(object({ channels: list(reference("ChannelInfo")) }, ["channels"])) },
-          default: problem,
+          ...problems(REFUSED),
+          ...anyOther,
         },
       },
     },
@@ -52,7 +65,9 @@ export function openApiDocument(): OpenApiDocument {
       version: "1",
       description:
         "Channels over HTTP. A GET never changes state; a write is idempotent by its id; what was read counts as consumed once it is committed.",
+      license: { name: "MIT", identifier: "MIT" },
     },
+    servers: [{ url: "/", description: "The host that serves this description." }],
     paths,
     components: {
       schemas: COMPONENTS,
@@ -66,7 +81,12 @@ export function openApiDocument(): OpenApiDocument {
 
 function health(operationId: string, summary: string, statuses: readonly string[]): unknown {
   const content = json(object({ status: { type: "string", enum: statuses }, failing: list({ type: "string" }) }, ["status"]));
-  return { operationId, summary, responses: { 200: { description: "Yes.", content }, 503: { description: "No.", content } } };
+  return {
+    operationId,
+    summary,
+    security: [],
+    responses: { 200: { description: "Yes.", content }, 503: { description: "No.", content }, ...problems([431]) },
+  };
 }
 
 function operation(name: RouteName, { summary, operation: asked, query, body, status, answer }: Route): unknown {
@@ -86,7 +106,10 @@ function operation(name: RouteName, { summary, operation: asked, query, body, st
             description: "Events: first `position`, then one for each message, whose id is its sequence.",
             content: { "text/event-stream": { schema: { type: "string" } } },
           },
-      default: problem,
+      ...problems(
+        [...(query || body ? [400] : []), ...REFUSED, 404, 405, 410, ...(body ? [413, 415] : [])].sort((left, right) => left - right),
+      ),
+      ...anyOther,
     },
   };
 }
@@ -112,7 +135,7 @@ export function routeTable(): string {
   return [
     "| route (below `/channels`) | does | role |",
     "| --- | --- | --- |",
-    "| `GET /` | lists what this token may see | read |",
+    "| `GET /` | lists what this token may see | watch |",
     ...rows,
   ].join("\n");
 }
