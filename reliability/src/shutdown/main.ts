@@ -22,6 +22,8 @@ const totals = {
   answered: 0,
   unanswered: 0,
   refused: 0,
+  /** Came when nobody listened any more: nothing of it was ever in flight. */
+  turnedAway: 0,
   notReadyFirst: 0,
   missingLastWrites: 0,
   badExits: 0,
@@ -68,9 +70,13 @@ async function oneRound(folder: string): Promise<void> {
         const status = await ask(port, "POST", "/channels/orders/messages", index % 2 === 0 ? keepAlive : undefined);
         if (status === 201) totals.answered++;
         else totals.refused++;
-      } catch {
+      } catch (error) {
         // A balancer that has just looked sends nothing more; what it had sent before must have been answered.
-        totals.unanswered++;
+        if (!isTurnedAway(error)) totals.unanswered++;
+        else {
+          totals.turnedAway++;
+          isReady = false;
+        }
       }
     }
   });
@@ -89,6 +95,10 @@ async function oneRound(folder: string): Promise<void> {
   if (tookMs > DEADLINE_MS) totals.late++;
   totals.slowestMs = Math.max(totals.slowestMs, Math.round(tookMs));
   if (!(await hasLastWrite(folder))) totals.missingLastWrites++;
+}
+
+function isTurnedAway(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ECONNREFUSED";
 }
 
 /** What the application wrote in its onShutdown. */
