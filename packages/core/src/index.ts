@@ -38,13 +38,22 @@ export { insufficientRole, invalidToken } from "./security/refusals.js";
 export { BaseChannel } from "./channels/base-channel.js";
 export { ChannelLifecycle, type ChannelDrainReport, type ChannelErrorPhase, type ChannelState } from "./channels/channel-lifecycle.js";
 export { type ChannelOptions } from "./channels/channel-options.js";
+export {
+  defineChannel,
+  type ChannelContract,
+  type ChannelReference,
+  type ContractChannelOptions,
+  type ContractDefinition,
+  type ContractKind,
+  type WrittenTo,
+} from "./channels/channel-contract.js";
 export { type ContinuedError } from "./channels/errors-seen.js";
 export { type StandardSchema } from "./channels/standard-schema.js";
 export { Delivery, type DeliveryHost } from "./channels/delivery.js";
 export { LatestOnly } from "./channels/latest-only.js";
 export { LocalSubscription, type SubscriptionParts } from "./channels/subscription.js";
 export { PassthroughChannel } from "./channels/passthrough-channel.js";
-export { BroadcastChannel } from "./channels/broadcast-channel.js";
+export { BroadcastChannel, type BroadcastOptions } from "./channels/broadcast-channel.js";
 export { MailboxChannel } from "./channels/mailbox-channel.js";
 export { WorkQueueChannel, type WorkQueueOptions } from "./channels/work-queue-channel.js";
 export { MAX_CLAIMS, MAX_DELAY_MS, MAX_LEASE_MS, MAX_WAIT_MS, MIN_LEASE_MS } from "./channels/claim-bounds.js";

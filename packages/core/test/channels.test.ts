@@ -680,4 +680,15 @@ describe("lifecycle", () => {
     expect(seen).toEqual(["start", "message", "maintain", "stop"]);
     expect(channel.errorCounts).toEqual({ start: 1, message: 1, maintain: 1, stop: 1 });
   });
+
+  it.each(["claimTimeoutMs", "maxDeliveries", "backoff", "deadLetter", "groups", "maxGroups"])(
+    "of a kind that has no claims is not told about work (%s)",
+    (option) => {
+      const options = { id: "c", store: new MemoryMessageStore(), logger, [option]: undefined };
+      expect(() => new BroadcastChannel(options)).toThrow(
+        expect.objectContaining({ code: "invalid_argument", message: expect.stringContaining(option) }),
+      );
+      expect(() => new PassthroughChannel(options)).not.toThrow();
+    },
+  );
 });

@@ -6,6 +6,7 @@ import {
   isSSSNError,
   systemClock,
   toError,
+  type ChannelContract,
   type ChannelEndpoint,
   type ChannelInfo,
   type ChannelPort,
@@ -101,7 +102,7 @@ export class Directory implements ChannelResolver {
   }
 
   /** From a name to a channel that works. @throws SSSNError `channel_not_found`, with the names that are registered; `unsupported_operation`. */
-  async resolve(channelId: string): Promise<ChannelPort> {
+  async resolve(channelId: string, expected?: Pick<ChannelContract, "kind">): Promise<ChannelPort> {
     const channels = await this.findChannels();
     const info = channels.find(({ id }) => id === channelId);
     if (!info) {
@@ -112,6 +113,14 @@ export class Directory implements ChannelResolver {
         { details: { known } },
       );
     }
+    if (expected && expected.kind !== info.kind)
+      throw new SSSNError(
+        "invalid_state",
+        `Channel ${channelId} is registered as ${info.kind}, and not as ${expected.kind}, which its contract says.`,
+        {
+          details: { kind: info.kind, expected: expected.kind },
+        },
+      );
     for (const endpoint of info.endpoints) {
       const channel = this.#options.connect?.({ ...endpoint, url: this.#addressOf(endpoint) }, info);
       if (channel) return channel;

@@ -42,7 +42,10 @@ import { WritableChannel } from "./writable-channel.js";
  * {@link PeriodicChannel} `onPull` and `onProcess`) are its extension points: what they throw is reported and the channel
  * carries on.
  */
-export abstract class BaseChannel<Content = unknown> extends WritableChannel<Content> implements PublishedChannel {
+export abstract class BaseChannel<Content = unknown, Written = Content>
+  extends WritableChannel<Content, Written>
+  implements PublishedChannel
+{
   abstract readonly kind: ChannelKind;
   readonly #endpoints: ChannelEndpoint[] = [];
 

@@ -37,14 +37,21 @@ export interface ChannelDrainReport {
 /** Which channel runs on which log of a store. */
 const occupied = new WeakMap<object, Map<string, object>>();
 
+function optionsOf({
+  ownOptions = [],
+  foreignOptions,
+}: Pick<typeof ChannelLifecycle, "ownOptions" | "foreignOptions">): ReadonlySet<string> {
+  return new Set([...CHANNEL_OPTIONS.filter((name) => !foreignOptions.includes(name)), ...ownOptions]);
+}
+
 /** The life of a channel: from its start to its drain, its maintenance, and what becomes of errors that it carries on after. */
-export abstract class ChannelLifecycle<Content = unknown> implements AsyncDisposable {
+export abstract class ChannelLifecycle<Content = unknown, Written = Content> implements AsyncDisposable {
   readonly id: string;
   readonly visibility: Visibility;
   readonly security: ChannelSecurity;
   /** State changes and continued errors. */
   readonly events = new EventSource<{ state: ChannelState; error: ContinuedError<ChannelErrorPhase> }>();
-  protected readonly options: ResolvedChannelOptions<Content>;
+  protected readonly options: ResolvedChannelOptions<Content, Written>;
   /** Raised whenever there may be something new in the log. */
   protected readonly changes = new ChangeSignal();
   /** What followers of the log read, for others at the same place. */
@@ -69,10 +76,11 @@ export abstract class ChannelLifecycle<Content = unknown> implements AsyncDispos
    * it are free to take more.
    */
   static readonly ownOptions: readonly string[] | undefined;
+  /** The options of all kinds that mean nothing to this one, and are refused. */
+  static readonly foreignOptions: readonly string[] = [];
 
-  constructor(options: ChannelOptions<Content>) {
-    if (Object.hasOwn(new.target, "ownOptions"))
-      refuseUnknownOptions(new.target.name, options, new Set([...CHANNEL_OPTIONS, ...(new.target.ownOptions ?? [])]));
+  constructor(options: ChannelOptions<Content, Written>) {
+    if (Object.hasOwn(new.target, "ownOptions")) refuseUnknownOptions(new.target.name, options, optionsOf(new.target));
     this.options = resolveChannelOptions(options);
     this.id = this.options.id;
     this.visibility = this.options.visibility;

@@ -12,7 +12,7 @@ import { OpenSecurity } from "../security/open-security.js";
 import type { StandardSchema } from "./standard-schema.js";
 
 /** What every channel can be told. */
-export interface ChannelOptions<Content = unknown> {
+export interface ChannelOptions<Content = unknown, Written = Content> {
   /** 1 to 256 characters out of letters, digits and `. _ ~ : @ + = -`. */
   readonly id: string;
   /** Where the messages live. The one argument to change when the store changes. */
@@ -24,8 +24,8 @@ export interface ChannelOptions<Content = unknown> {
   readonly visibility?: Visibility;
   /** Default: {@link OpenSecurity}, which lets everybody in and is refused by `publish()` beyond this machine. */
   readonly security?: ChannelSecurity;
-  /** Content must satisfy it; the content type is inferred from it. zod, valibot and arktype schemas fit. */
-  readonly schema?: StandardSchema<Content>;
+  /** Content must satisfy it: writers give what it takes, readers get what it makes of that. zod, valibot and arktype schemas fit. */
+  readonly schema?: StandardSchema<Written, Content>;
   /** What the log keeps. Default: everything, for ever. */
   readonly retention?: RetentionPolicy;
   /** How often retention is applied, from 10 ms. Default 60 000. */
@@ -56,14 +56,14 @@ export interface ChannelOptions<Content = unknown> {
 }
 
 /** Options after defaults and checks. */
-export interface ResolvedChannelOptions<Content> {
+export interface ResolvedChannelOptions<Content, Written = Content> {
   readonly id: string;
   readonly store: MessageStore;
   readonly name: string;
   readonly description: string;
   readonly visibility: Visibility;
   readonly security: ChannelSecurity;
-  readonly schema: StandardSchema<Content> | undefined;
+  readonly schema: StandardSchema<Written, Content> | undefined;
   readonly retention: RetentionPolicy | undefined;
   readonly maintenanceIntervalMs: number;
   readonly maxContentBytes: number;
@@ -108,7 +108,9 @@ export const CHANNEL_OPTIONS: readonly (keyof ChannelOptions)[] = [
 ];
 
 /** @throws SSSNError `invalid_identifier`, `invalid_argument`. */
-export function resolveChannelOptions<Content>(options: ChannelOptions<Content>): ResolvedChannelOptions<Content> {
+export function resolveChannelOptions<Content, Written>(
+  options: ChannelOptions<Content, Written>,
+): ResolvedChannelOptions<Content, Written> {
   const { maintenanceIntervalMs = 60_000, maxContentBytes = 1_048_576, maxPendingWrites = 10_000 } = options;
   const { claimTimeoutMs = 300_000, maxDeliveries, groups, maxGroups = 100, maxPageBytes = 16 * 1024 * 1024 } = options;
   return {

@@ -22,8 +22,8 @@ const MAX_TTL_MS = MAX_DELAY_MS;
  *
  * @throws SSSNError `invalid_content`, `content_too_large`, `content_rejected`, `invalid_identifier`, `invalid_argument`.
  */
-export async function makeDraft<Content>(
-  channel: ResolvedChannelOptions<Content>,
+export async function makeDraft<Content, Written>(
+  channel: ResolvedChannelOptions<Content, Written>,
   senderId: string,
   content: unknown,
   options: WriteOptions,
@@ -44,9 +44,9 @@ export async function makeDraft<Content>(
 }
 
 /** A schema may be asynchronous, and may never answer: then the write ends, and those behind it go on. */
-async function checkContent<Content>(
-  channel: ResolvedChannelOptions<Content>,
-  schema: StandardSchema<Content>,
+async function checkContent<Content, Written>(
+  channel: ResolvedChannelOptions<Content, Written>,
+  schema: StandardSchema<Written, Content>,
   content: unknown,
 ): Promise<Content> {
   const checked = await within(channel.clock, SCHEMA_TIMEOUT_MS, validateContent(schema, content, `Channel ${channel.id}`));

@@ -2,7 +2,7 @@ import type { LogOptions } from "../ports/message-store.js";
 import { BaseChannel } from "./base-channel.js";
 
 /** A reader sees what is addressed to it, or to nobody in particular, through every door; only an admin sees others' mail. */
-export class MailboxChannel<Content = unknown> extends BaseChannel<Content> {
+export class MailboxChannel<Content = unknown, Written = Content> extends BaseChannel<Content, Written> {
   static override readonly ownOptions: readonly string[] = [];
   readonly kind = "mailbox";
 

@@ -1,12 +1,12 @@
 import { SSSNError } from "../errors.js";
 
 /** What zod, valibot, arktype and others have in common: the Standard Schema interface, version 1, as far as a channel uses it. */
-export interface StandardSchema<Output = unknown> {
+export interface StandardSchema<Input = unknown, Output = Input> {
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
     readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
-    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
   };
 }
 
@@ -25,7 +25,7 @@ type SchemaResult<Output> =
  * @param who refuses it, for the error.
  * @throws SSSNError `content_rejected`, with each issue's path.
  */
-export async function validateContent<Output>(schema: StandardSchema<Output>, content: unknown, who: string): Promise<Output> {
+export async function validateContent<Output>(schema: StandardSchema<unknown, Output>, content: unknown, who: string): Promise<Output> {
   const result = await schema["~standard"].validate(content);
   if (!result.issues) return result.value;
   const issues = result.issues.map(({ message, path = [] }) => ({

@@ -9,7 +9,7 @@ import { DEFAULT_GROUP } from "./claim-bounds.js";
 import { supports } from "./unsupported-operations.js";
 
 /** What a {@link WorkQueueChannel} is told besides what every channel is. */
-export interface WorkQueueOptions<Content = unknown> extends ChannelOptions<Content> {
+export interface WorkQueueOptions<Content = unknown, Written = Content> extends ChannelOptions<Content, Written> {
   /** Whether it may also be read, streamed and subscribed to, like any other channel. Default false. */
   readonly shared?: boolean;
 }
@@ -18,13 +18,13 @@ export interface WorkQueueOptions<Content = unknown> extends ChannelOptions<Cont
  * Competing workers claim messages, each message goes to one of them at a time, and comes back when its worker gives it back or
  * disappears. Shared reads are refused, unless it is made with `shared: true`. Unfinished work outlives its retention policy.
  */
-export class WorkQueueChannel<Content = unknown> extends BaseChannel<Content> {
+export class WorkQueueChannel<Content = unknown, Written = Content> extends BaseChannel<Content, Written> {
   static override readonly ownOptions: readonly string[] = ["shared"];
   readonly kind = "work-queue";
   /** Whether it may also be read, streamed and subscribed to. */
   readonly shared: boolean;
 
-  constructor(options: WorkQueueOptions<Content>) {
+  constructor(options: WorkQueueOptions<Content, Written>) {
     super(options);
     this.shared = validateBoolean("shared", options.shared ?? false);
   }

@@ -86,7 +86,7 @@ export class Worker<Content = unknown> implements AsyncDisposable {
   readonly events = new EventSource<{ job: JobEvent; error: Error }>();
   /** Settles when the worker has ended and nothing of it is under way. */
   readonly closed: Promise<WorkerReport>;
-  readonly #channel: ChannelPort<Content>;
+  readonly #channel: ChannelPort<Content, never>;
   readonly #readerId: string;
   readonly #handler: JobHandler<Content>;
   readonly #group: { group?: string };
@@ -115,7 +115,7 @@ export class Worker<Content = unknown> implements AsyncDisposable {
   #meanMs: number | undefined;
   #wake: () => void = () => {};
 
-  constructor(channel: ChannelPort<Content>, readerId: string, handler: JobHandler<Content>, options: WorkOptions = {}) {
+  constructor(channel: ChannelPort<Content, never>, readerId: string, handler: JobHandler<Content>, options: WorkOptions = {}) {
     this.#channel = channel;
     this.#readerId = readerId;
     this.#handler = handler;

@@ -11,7 +11,7 @@ import { MAX_BATCH, makeDraft } from "./drafts.js";
 import { NO_TURN, Turns } from "./turns.js";
 
 /** What comes into a channel: who may do what, and messages on their way to the log. */
-export abstract class WritableChannel<Content = unknown> extends ChannelLifecycle<Content> {
+export abstract class WritableChannel<Content = unknown, Written = Content> extends ChannelLifecycle<Content, Written> {
   readonly #turns = new Turns();
 
   /** After a message is stored. The writer does not wait for it. */
@@ -49,12 +49,12 @@ export abstract class WritableChannel<Content = unknown> extends ChannelLifecycl
 
   // ---------------------------------------------------------------- writing
 
-  async write(senderId: string, content: Content, options: WriteOptions = {}): Promise<WriteReceipt> {
+  async write(senderId: string, content: Written, options: WriteOptions = {}): Promise<WriteReceipt> {
     const [receipt] = await this.#accept(senderId, 1, async () => [await makeDraft(this.options, senderId, content, options)]);
     return receipt as WriteReceipt;
   }
 
-  async writeBatch(senderId: string, entries: readonly WriteEntry<Content>[]): Promise<readonly WriteReceipt[]> {
+  async writeBatch(senderId: string, entries: readonly WriteEntry<Written>[]): Promise<readonly WriteReceipt[]> {
     if (entries.length > MAX_BATCH)
       throw new SSSNError("invalid_argument", `A batch takes at most ${MAX_BATCH} messages, but has ${entries.length}.`);
     return this.#accept(senderId, entries.length, () =>
@@ -80,12 +80,12 @@ export abstract class WritableChannel<Content = unknown> extends ChannelLifecycl
   }
 
   /** Writes as the channel itself: what it brings in on its own. */
-  protected ingest(content: Content, options: WriteOptions): Promise<WriteReceipt> {
+  protected ingest(content: Written, options: WriteOptions): Promise<WriteReceipt> {
     return this.ingestAs(this.id, content, options);
   }
 
   /** Writes without asking for a right, on behalf of the host; also while the channel drains, so that what is under way is finished. */
-  protected async ingestAs(senderId: string, content: Content, options: WriteOptions = {}): Promise<WriteReceipt> {
+  protected async ingestAs(senderId: string, content: Written, options: WriteOptions = {}): Promise<WriteReceipt> {
     const { log } = this;
     const [receipt] = await this.pending.track(1, async () =>
       this.#append(log, [await makeDraft(this.options, senderId, content, options)]),

@@ -1,3 +1,4 @@
+import { idOf, type ChannelContract, type ChannelReference, type WrittenTo } from "../channels/channel-contract.js";
 import type { JobHandler } from "../channels/job.js";
 import { Worker, type WorkOptions } from "../channels/worker.js";
 import { SSSNError, isSSSNError } from "../errors.js";
@@ -30,7 +31,8 @@ import type { SettleResult } from "../ports/message-store.js";
 
 /** Finds a channel by name and gives something that speaks to it. Discovery implements it. */
 export interface ChannelResolver {
-  resolve(channelId: string): Promise<ChannelPort>;
+  /** @param expected what the caller takes it for: another kind is refused with `invalid_state`. */
+  resolve(channelId: string, expected?: Pick<ChannelContract, "kind">): Promise<ChannelPort>;
 }
 
 /**
@@ -66,11 +68,15 @@ export class ChannelClient {
     this.#channels.set(channel.id, channel);
   }
 
-  /** From a name to a working channel in one call. @throws SSSNError `channel_not_found`, `duplicate_id`. */
-  async connectFrom(directory: ChannelResolver, channelId: string): Promise<ChannelPort> {
-    const channel = await directory.resolve(channelId);
-    this.connect(channel);
-    return channel;
+  /** From a name, or a contract, to a working channel in one call. @throws SSSNError `channel_not_found`, `duplicate_id`, `invalid_state`: it is of another kind. */
+  async connectFrom<Content = unknown, Written = Content>(
+    directory: ChannelResolver,
+    channel: string | ChannelContract<Content, Written>,
+  ): Promise<ChannelPort<Content, Written>> {
+    const found = await directory.resolve(idOf(channel), typeof channel === "string" ? undefined : channel);
+    this.connect(found);
+    // What it carries is what both sides have agreed on.
+    return found as ChannelPort<Content, Written>;
   }
 
   disconnect(channelId: string): void {
@@ -82,10 +88,11 @@ export class ChannelClient {
   }
 
   /** The connected channel. @throws SSSNError `channel_not_connected`, with the ids that are. */
-  channel<Content = unknown>(channelId: string): ChannelPort<Content> {
+  channel<Content = unknown, Written = Content>(reference: string | ChannelContract<Content, Written>): ChannelPort<Content, Written> {
+    const channelId = idOf(reference);
     const channel = this.#channels.get(channelId);
-    // A channel's content type is the caller's knowledge: ids carry no types.
-    if (channel) return channel as ChannelPort<Content>;
+    // A channel's content type is the caller's knowledge, or the contract's: ids carry no types.
+    if (channel) return channel as ChannelPort<Content, Written>;
     const known = this.channelIds;
     throw new SSSNError(
       "channel_not_connected",
@@ -94,21 +101,25 @@ export class ChannelClient {
     );
   }
 
-  info(channelId: string): Promise<ChannelInfo> {
-    return this.#on(channelId, (channel) => channel.info(this.systemId));
+  info(reference: ChannelReference): Promise<ChannelInfo> {
+    return this.#on(idOf(reference), (channel) => channel.info(this.systemId));
   }
 
-  write(channelId: string, content: unknown, options?: WriteOptions): Promise<WriteReceipt> {
-    return this.#on(channelId, (channel) => channel.write(this.systemId, content, options));
+  /** Writes what the channel's contract takes; anything, where the channel is named by its id. */
+  write<Channel extends ChannelReference>(channel: Channel, content: WrittenTo<Channel>, options?: WriteOptions): Promise<WriteReceipt> {
+    return this.#on(idOf(channel), (found) => found.write(this.systemId, content, options));
   }
 
-  writeBatch(channelId: string, entries: readonly WriteEntry<unknown>[]): Promise<readonly WriteReceipt[]> {
-    return this.#on(channelId, (channel) => channel.writeBatch(this.systemId, entries));
+  writeBatch<Channel extends ChannelReference>(
+    channel: Channel,
+    entries: readonly WriteEntry<WrittenTo<Channel>>[],
+  ): Promise<readonly WriteReceipt[]> {
+    return this.#on(idOf(channel), (found) => found.writeBatch(this.systemId, entries));
   }
 
   /** Reads on where this client's last read of the cursor ended, and confirms that read by doing so. */
-  async read<Content = unknown>(channelId: string, options: ReadOptions = {}): Promise<ReadResult<Content>> {
-    const channel = this.channel<Content>(channelId);
+  async read<Content = unknown>(reference: ChannelReference<Content>, options: ReadOptions = {}): Promise<ReadResult<Content>> {
+    const [channel, channelId] = [this.#readable(reference), idOf(reference)];
     if (options.after !== undefined || options.commit !== undefined) return channel.read(this.systemId, options);
     const cursor = `${channelId}/${options.cursor ?? ""}`;
     const received = this.#received.get(cursor);
@@ -123,48 +134,48 @@ export class ChannelClient {
     }
   }
 
-  positions(channelId: string, options?: CursorOptions): Promise<Positions> {
-    return this.#on(channelId, (channel) => channel.positions(this.systemId, options));
+  positions(reference: ChannelReference, options?: CursorOptions): Promise<Positions> {
+    return this.#on(idOf(reference), (channel) => channel.positions(this.systemId, options));
   }
 
-  commit(channelId: string, position: number, options?: CommitOptions): Promise<number> {
-    return this.#on(channelId, (channel) => channel.commit(this.systemId, position, options));
+  commit(reference: ChannelReference, position: number, options?: CommitOptions): Promise<number> {
+    return this.#on(idOf(reference), (channel) => channel.commit(this.systemId, position, options));
   }
 
-  async seek(channelId: string, target: SeekTarget, options: CursorOptions = {}): Promise<number> {
-    const channel = this.channel(channelId);
+  async seek(reference: ChannelReference, target: SeekTarget, options: CursorOptions = {}): Promise<number> {
+    const [channel, channelId] = [this.channel(idOf(reference)), idOf(reference)];
     this.#received.delete(`${channelId}/${options.cursor ?? ""}`);
     return channel.seek(this.systemId, target, options);
   }
 
-  claim<Content = unknown>(channelId: string, options?: ClaimOptions): Promise<readonly Claim<Content>[]> {
-    return this.#on<Content, readonly Claim<Content>[]>(channelId, (channel) => channel.claim(this.systemId, options));
+  async claim<Content = unknown>(reference: ChannelReference<Content>, options?: ClaimOptions): Promise<readonly Claim<Content>[]> {
+    return this.#readable(reference).claim(this.systemId, options);
   }
 
-  acknowledge(channelId: string, receipts: readonly string[], options?: SettleOptions): Promise<readonly SettleResult[]> {
-    return this.#on(channelId, (channel) => channel.acknowledge(this.systemId, receipts, options));
+  acknowledge(reference: ChannelReference, receipts: readonly string[], options?: SettleOptions): Promise<readonly SettleResult[]> {
+    return this.#on(idOf(reference), (channel) => channel.acknowledge(this.systemId, receipts, options));
   }
 
-  nack(channelId: string, receipts: readonly string[], options?: NackOptions): Promise<readonly SettleResult[]> {
-    return this.#on(channelId, (channel) => channel.nack(this.systemId, receipts, options));
+  nack(reference: ChannelReference, receipts: readonly string[], options?: NackOptions): Promise<readonly SettleResult[]> {
+    return this.#on(idOf(reference), (channel) => channel.nack(this.systemId, receipts, options));
   }
 
-  deadLetter(channelId: string, receipts: readonly string[], options?: DeadLetterOptions): Promise<readonly SettleResult[]> {
-    return this.#on(channelId, (channel) => channel.deadLetter(this.systemId, receipts, options));
+  deadLetter(reference: ChannelReference, receipts: readonly string[], options?: DeadLetterOptions): Promise<readonly SettleResult[]> {
+    return this.#on(idOf(reference), (channel) => channel.deadLetter(this.systemId, receipts, options));
   }
 
-  extend(channelId: string, receipts: readonly string[], options?: ExtendOptions): Promise<readonly SettleResult[]> {
-    return this.#on(channelId, (channel) => channel.extend(this.systemId, receipts, options));
+  extend(reference: ChannelReference, receipts: readonly string[], options?: ExtendOptions): Promise<readonly SettleResult[]> {
+    return this.#on(idOf(reference), (channel) => channel.extend(this.systemId, receipts, options));
   }
 
   /** Follows a channel until the subscription is closed, or the system ends. */
   async subscribe<Content = unknown>(
-    channelId: string,
+    reference: ChannelReference<Content>,
     callback: MessageCallback<Content>,
     options?: SubscribeOptions,
   ): Promise<Subscription> {
     this.#assertNotEnded();
-    const subscription = await this.channel<Content>(channelId).subscribe(this.systemId, callback, options);
+    const subscription = await this.#readable(reference).subscribe(this.systemId, callback, options);
     if (this.#ending.signal.aborted) await subscription.close();
     this.#subscriptions.add(subscription);
     const forget = (): void => void this.#subscriptions.delete(subscription);
@@ -174,22 +185,22 @@ export class ChannelClient {
 
   /** Follows a channel until the loop over it ends, or the system. */
   async *stream<Content = unknown>(
-    channelId: string,
+    reference: ChannelReference<Content>,
     options: StreamOptions = {},
   ): AsyncGenerator<ChannelMessage<Content>, void, undefined> {
     this.#assertNotEnded();
     const { signal, release } = linkSignals(options.signal, this.#ending.signal);
     try {
-      yield* this.channel<Content>(channelId).stream(this.systemId, { ...options, signal });
+      yield* this.#readable(reference).stream(this.systemId, { ...options, signal });
     } finally {
       release();
     }
   }
 
   /** Works a channel off in this system's name, until the worker is closed, or the system ends. @throws SSSNError `channel_not_connected`, `invalid_state`. */
-  work<Content = unknown>(channelId: string, handler: JobHandler<Content>, options?: WorkOptions): Worker<Content> {
+  work<Content = unknown>(reference: ChannelReference<Content>, handler: JobHandler<Content>, options?: WorkOptions): Worker<Content> {
     this.#assertNotEnded();
-    const worker = new Worker(this.channel<Content>(channelId), this.systemId, handler, options);
+    const worker = new Worker(this.#readable(reference), this.systemId, handler, options);
     this.#workers.add(worker);
     void worker.closed.then(() => this.#workers.delete(worker));
     return worker;
@@ -213,14 +224,19 @@ export class ChannelClient {
   }
 
   /** An unknown channel rejects like every other failure, instead of throwing where a promise is expected. */
-  async #on<Content, Result>(channelId: string, call: (channel: ChannelPort<Content>) => Promise<Result>): Promise<Result> {
-    return call(this.channel<Content>(channelId));
+  async #on<Result>(channelId: string, call: (channel: ChannelPort) => Promise<Result>): Promise<Result> {
+    return call(this.channel(channelId));
+  }
+
+  /** What is read of it has the type that its contract, or the caller, says. */
+  #readable<Content>(reference: ChannelReference<Content>): ChannelPort<Content, unknown> {
+    return this.channel<Content, unknown>(idOf(reference));
   }
 }
 
 /** Works a channel off: see {@link Worker}. */
 export function work<Content>(
-  channel: ChannelPort<Content>,
+  channel: ChannelPort<Content, never>,
   readerId: string,
   handler: JobHandler<Content>,
   options?: WorkOptions,

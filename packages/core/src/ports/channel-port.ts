@@ -209,8 +209,12 @@ export interface Subscription extends AsyncDisposable {
 /** What is called with each message. It may be async; the next message waits for it. An exception is reported, not propagated. */
 export type MessageCallback<Content> = (message: ChannelMessage<Content>) => unknown;
 
-/** The consumption interface: what a channel in this process and one behind HTTP have in common. */
-export interface ChannelPort<Content = unknown> {
+/**
+ * The consumption interface: what a channel in this process and one behind HTTP have in common.
+ *
+ * `Content` is what readers get, `Written` what writers give: they differ where a schema makes one of the other.
+ */
+export interface ChannelPort<Content = unknown, Written = Content> {
   readonly id: string;
   /** Aborts when the channel has ended for good, where that can be told: whoever waits for it can stop. */
   readonly ended?: AbortSignal;
@@ -219,8 +223,8 @@ export interface ChannelPort<Content = unknown> {
   /** Where a remote channel lives, such as `https://orders.example`. Left out: in this process. */
   readonly origin?: string;
   info(readerId: string): Promise<ChannelInfo>;
-  write(senderId: string, content: Content, options?: WriteOptions): Promise<WriteReceipt>;
-  writeBatch(senderId: string, entries: readonly WriteEntry<Content>[]): Promise<readonly WriteReceipt[]>;
+  write(senderId: string, content: Written, options?: WriteOptions): Promise<WriteReceipt>;
+  writeBatch(senderId: string, entries: readonly WriteEntry<Written>[]): Promise<readonly WriteReceipt[]>;
   read(readerId: string, options?: ReadOptions): Promise<ReadResult<Content>>;
   /** Where the log begins and ends, and where the reader's cursor stands. */
   positions(readerId: string, options?: CursorOptions): Promise<Positions>;

@@ -21,9 +21,9 @@ export interface ExposeOptions<Input, Output> {
   /** The channel that answers go to, best a mailbox: the system must be connected to it. */
   readonly replies: string;
   /** What it takes: anything else is answered with `content_rejected`. */
-  readonly input?: StandardSchema<Input>;
+  readonly input?: StandardSchema<unknown, Input>;
   /** What it gives: a result that fails it is an error of the system's own. */
-  readonly output?: StandardSchema<Output>;
+  readonly output?: StandardSchema<unknown, Output>;
   /** How many calls are answered at once, from 1 to 1 000; of those asked on one channel the largest number counts. Default 10. */
   readonly concurrency?: number;
   /** The same as JSON Schema, for callers to read in discovery. */

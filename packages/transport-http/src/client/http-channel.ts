@@ -9,6 +9,7 @@ import {
   linkSignals,
   refuseUnknownOptions,
   toError,
+  type ChannelContract,
   type ChannelHostPort,
   type ChannelInfo,
   type ChannelMessage,
@@ -50,7 +51,7 @@ import { liveMessages } from "./live-messages.js";
 import { WriteBatcher } from "./write-batcher.js";
 
 /** Which channel, and how its host is spoken to. */
-export interface HttpChannelOptions extends ConnectionOptions {
+export interface HttpChannelOptions<Content = unknown, Written = Content> extends ConnectionOptions {
   /** The channel's URL, or the host's together with `id`. */
   readonly url: string | ForeignAddress;
   /**
@@ -60,6 +61,8 @@ export interface HttpChannelOptions extends ConnectionOptions {
   readonly origins?: readonly string[];
   /** The channel's id, where the URL does not end with it. */
   readonly id?: string;
+  /** What the channel is and carries: its id need not be said again, and reads and writes have its types. Its host checks what is written. */
+  readonly contract?: ChannelContract<Content, Written>;
   /** Told of a subscriber's exceptions. A pino logger fits. Default: warnings and errors to the console. */
   readonly logger?: Logger;
 }
@@ -68,6 +71,7 @@ const OPTIONS: ReadonlySet<string> = new Set<keyof HttpChannelOptions>([
   "url",
   "origins",
   "id",
+  "contract",
   "token",
   "timeoutMs",
   "patienceMs",
@@ -100,22 +104,22 @@ export interface CallOptions {
  * if (hasty.id !== "orders") throw new Error("the same channel");
  * ```
  */
-export class HttpChannel<Content = unknown> implements ChannelPort<Content>, ChannelHostPort<Content> {
+export class HttpChannel<Content = unknown, Written = Content> implements ChannelPort<Content, Written>, ChannelHostPort<Content> {
   readonly id: string;
   readonly #url: string;
-  readonly #options: HttpChannelOptions;
+  readonly #options: HttpChannelOptions<Content, Written>;
   readonly #call: CallOptions;
   readonly #connection: HostConnection;
   readonly #logger: Logger;
   readonly #writes: WriteBatcher;
 
   /** @throws SSSNError `invalid_argument` for a URL that names no channel. */
-  constructor(options: HttpChannelOptions);
+  constructor(options: HttpChannelOptions<Content, Written>);
   /** @internal A view of another one, over the same connection. */
-  constructor(options: HttpChannelOptions, connection: HostConnection, call: CallOptions);
-  constructor(options: HttpChannelOptions, connection?: HostConnection, call: CallOptions = {}) {
+  constructor(options: HttpChannelOptions<Content, Written>, connection: HostConnection, call: CallOptions);
+  constructor(options: HttpChannelOptions<Content, Written>, connection?: HostConnection, call: CallOptions = {}) {
     if (!connection) refuseUnknownOptions("HttpChannel", options, OPTIONS);
-    const { id, url } = channelUrl(String(options.url), options.id);
+    const { id, url } = channelUrl(String(options.url), options.id ?? options.contract?.id);
     this.id = id;
     this.#url = url;
     this.#options = options;
@@ -143,19 +147,19 @@ export class HttpChannel<Content = unknown> implements ChannelPort<Content>, Cha
   }
 
   /** The same channel, for calls with a deadline or a signal of their own. */
-  with(options: CallOptions): HttpChannel<Content> {
-    return new HttpChannel<Content>(this.#options, this.#connection, { ...this.#call, ...options });
+  with(options: CallOptions): HttpChannel<Content, Written> {
+    return new HttpChannel<Content, Written>(this.#options, this.#connection, { ...this.#call, ...options });
   }
 
   info(_readerId?: string): Promise<ChannelInfo> {
     return this.#get("");
   }
 
-  async write(_senderId: string, content: Content, options: WriteOptions = {}): Promise<WriteReceipt> {
+  async write(_senderId: string, content: Written, options: WriteOptions = {}): Promise<WriteReceipt> {
     return this.#writes.write(entryOf({ content, ...options }));
   }
 
-  async writeBatch(_senderId: string, entries: readonly WriteEntry<Content>[]): Promise<readonly WriteReceipt[]> {
+  async writeBatch(_senderId: string, entries: readonly WriteEntry<Written>[]): Promise<readonly WriteReceipt[]> {
     const messages = entries.map((entry) => entryOf(entry));
     return (await this.#post<{ receipts: WriteReceipt[] }>("/messages/batch", { messages })).receipts;
   }
