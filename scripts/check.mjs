@@ -12,6 +12,8 @@ step("Checking that dependencies run downwards", ["node", "scripts/check-layers.
 step("Checking that the browser entries need no Node", ["node", "scripts/check-browser.mjs"]);
 step("Checking that the page of errors is up to date", ["node", "scripts/errors-page.mjs", "--check"]);
 step("Checking that the page of authorizations is up to date", ["node", "scripts/authorization-page.mjs", "--check"]);
+step("Checking that the reports of what is exported are up to date", ["node", "scripts/api-reports.mjs", "--check"]);
+step("Checking that the page of options is up to date", ["node", "scripts/options-page.mjs", "--check"]);
 step("Linting the OpenAPI description", ["node", "scripts/check-openapi.mjs"]);
 step("Checking for unused files, exports and dependencies", [...pnpm, "run", "check:unused"]);
 step("Checking the packages as they would be published", ["node", "scripts/check-packages.mjs"]);

@@ -56,7 +56,8 @@ class Copier {
         return this.#counted(value, 6);
       case "number":
         if (!Number.isFinite(value)) throw this.#invalid(`is ${value}; JSON has only finite numbers`);
-        return this.#counted(value, 25);
+        // JSON has one zero: what is read is the same from every store and over every transport.
+        return this.#counted(value === 0 ? 0 : value, 25);
       case "object":
         if (depth >= MAX_JSON_DEPTH) throw this.#invalid(`is nested more than ${MAX_JSON_DEPTH} levels deep, or contains itself`);
         this.characters += 3;

@@ -243,6 +243,7 @@ describe("hostile JSON", () => {
   });
 
   it.each<[string, string | Uint8Array, number]>([
+    ["2^53, which a double holds", '{"content":9007199254740992}', 201],
     ["2^53 + 1", '{"content":9007199254740993}', 400],
     ["-2^53 - 1", '{"content":{"a":[-9007199254740993]}}', 400],
     ["a row of digits in a text", '{"content":"9007199254740993 \\" 9007199254740993"}', 201],

@@ -104,6 +104,7 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
     this.refuse("claim");
     this.assertAccepting();
     const log = await this.authorize(readerId, "claim");
+    const group = groupName(options);
     const { signal, release } = linkSignals(options.signal, this.ending);
     try {
       const audience = this.audienceOf(readerId);
@@ -111,13 +112,13 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
       return claims as readonly Claim<Content>[];
     } finally {
       release();
-      this.forwardDead(options);
+      this.forwardDead(group);
     }
   }
 
-  /** Copies of what has just died are made beside the call. */
-  protected forwardDead(options: SettleOptions): void {
-    void this.guarded("dead-letter", () => this.deadForwarder.forward(this.log, groupName(options)));
+  /** Copies of what has just died in a group are made beside the call. */
+  protected forwardDead(group: string): void {
+    void this.guarded("dead-letter", () => this.deadForwarder.forward(this.log, group));
   }
 
   async acknowledge(readerId: string, receipts: readonly string[], options: SettleOptions = {}): Promise<readonly SettleResult[]> {
@@ -134,7 +135,7 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
       ...reasonOf(options),
       ...(options.uncounted === undefined ? {} : { uncounted: validateBoolean("uncounted", options.uncounted) }),
     }));
-    this.forwardDead(options);
+    this.forwardDead(groupName(options));
     return results;
   }
 
@@ -145,7 +146,7 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
       action: "dead-letter",
       ...reasonOf(options),
     }));
-    this.forwardDead(options);
+    this.forwardDead(groupName(options));
     return results;
   }
 
@@ -214,6 +215,7 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
   }
 
   async *pages(readerId: string, options: StreamOptions = {}): AsyncGenerator<readonly ChannelMessage<Content>[], void, undefined> {
+    if (options.signal?.aborted) return;
     const log = await this.authorize(readerId, "stream");
     const after = await startPosition(log, readerId, options);
     const { signal, release } = linkSignals(options.signal, this.ending);

@@ -90,16 +90,19 @@ export async function settleWith(
       `Settling takes a list of at most ${MAX_CLAIMS} receipts, but got ${Array.isArray(receipts) ? receipts.length : describe(receipts)}.`,
     );
   }
-  const settlements = receipts.map((receipt): Settlement => {
-    if (typeof receipt !== "string")
-      throw new SSSNError("invalid_argument", `A receipt is the text that came with the claim, but this is ${describe(receipt)}.`);
-    const settlement = settlementOf(receipt);
-    if (settlement.action === "release" && typeof settlement.delayMs === "number")
-      validateInteger("delayMs", settlement.delayMs, 0, MAX_DELAY_MS);
-    if (settlement.action === "extend") validateLease(settlement.leaseMs);
-    return settlement;
-  });
-  return settlements.length === 0 ? [] : log.settle(groupName(options), readerId, settlements);
+  const wrong = (receipts as readonly unknown[]).find((receipt) => typeof receipt !== "string");
+  if (wrong !== undefined)
+    throw new SSSNError("invalid_argument", `A receipt is the text that came with the claim, but this is ${describe(wrong)}.`);
+  const group = groupName(options);
+  // What is wrong is told, also where there is nothing to settle.
+  checkSettlement(settlementOf(""));
+  return receipts.length === 0 ? [] : log.settle(group, readerId, receipts.map(settlementOf));
+}
+
+function checkSettlement(settlement: Settlement): void {
+  if (settlement.action === "release" && typeof settlement.delayMs === "number")
+    validateInteger("delayMs", settlement.delayMs, 0, MAX_DELAY_MS);
+  if (settlement.action === "extend") validateLease(settlement.leaseMs);
 }
 
 /** A reason as it is stored: bounded, and absent when there is none. @throws SSSNError `invalid_argument`. */

@@ -1,7 +1,7 @@
 import { SSSNError, describe } from "../errors.js";
 import { validateIdentifier, validateInteger } from "../identifiers.js";
 import type { ChannelMessage } from "../message.js";
-import { isPast } from "../log-state/checks.js";
+import { isPast, replacedLog } from "../log-state/checks.js";
 import type {
   CommitOptions,
   CursorOptions,
@@ -26,11 +26,7 @@ interface ReadBounds {
 /** @throws SSSNError `log_replaced` when a position is from a log of another identity. */
 function checkIdentity(log: ChannelLog, expected: string | undefined): void {
   if (expected === undefined || expected === log.identity) return;
-  throw new SSSNError(
-    "log_replaced",
-    `Channel ${log.channelId} has another log than the one that this position is from: it was deleted, emptied or moved. Begin anew, from its start or its end.`,
-    { details: { expected: describe(expected), log: log.identity } },
-  );
+  throw replacedLog(log.channelId, expected, log.identity);
 }
 
 /** The messages behind a position that are still delivered: whole pages of what is past its time are passed over. */

@@ -1,5 +1,5 @@
 import { statementOf } from "../annotations.js";
-import { SSSNError } from "../errors.js";
+import { SSSNError, describe } from "../errors.js";
 import { jsonEquals } from "../json.js";
 import type { ChannelMessage, MessageDraft } from "../message.js";
 import type { DeadMessage } from "../ports/message-store.js";
@@ -25,6 +25,15 @@ export function decideAddressed(channelId: string, made: boolean | undefined, wa
   throw new SSSNError(
     "invalid_state",
     `The log of channel ${channelId} was made ${made ? "by a mailbox and can't be opened as another kind" : "by another kind of channel and can't be opened as a mailbox"}: give one of them another id.`,
+  );
+}
+
+/** What whoever holds a position of another log is told. */
+export function replacedLog(channelId: string, expected: unknown, identity: string): SSSNError {
+  return new SSSNError(
+    "log_replaced",
+    `Channel ${channelId} has another log than the one that this position is from: it was deleted, emptied or moved. Begin anew, from its start or its end.`,
+    { details: { expected: describe(expected), log: identity } },
   );
 }
 

@@ -1,4 +1,4 @@
-export { checkPosition, checkSameMessage, decideAddressed, deletedLog, isPast, toDeadMessage, toMessage } from "./checks.js";
+export { checkPosition, checkSameMessage, decideAddressed, deletedLog, isPast, replacedLog, toDeadMessage, toMessage } from "./checks.js";
 export { ClaimDispatcher, COMMON_LANE, type LaneSource, type SizedMessage } from "./claim-dispatcher.js";
 export { type BatchedClaim, type ClaimBatch } from "./claim-batches.js";
 export { ClaimLedger } from "./claim-ledger.js";

@@ -232,18 +232,19 @@ export class HttpChannel<Content = unknown, Written = Content> implements Channe
   async subscribe(readerId: string, callback: MessageCallback<Content>, options: SubscribeOptions = {}): Promise<Subscription> {
     const { clock } = this.#connection;
     const report = (error: Error, text: string, sequence?: number): void =>
-      this.#logger.error({ channel: this.id, err: error, ...(sequence === undefined ? {} : { sequence }) }, `${text} (channel ${this.id})`);
+      this.#logger.error({ channel: this.id, err: error, ...(sequence === undefined ? {} : { sequence }) }, text);
     let log: string | undefined;
     const commits = new LatestOnly<number>((sequence) =>
       this.commit(readerId, sequence, { ...cursorOf(options), ...(log === undefined ? {} : { log }) }).then(
         () => undefined,
-        (thrown: unknown) => report(toError(thrown), "a subscription could not commit how far it is; it may get some messages again"),
+        (thrown: unknown) =>
+          report(toError(thrown), `a subscription to channel ${this.id} could not commit how far it is; it may get some messages again`),
       ),
     );
     const delivery = new Delivery(callback, options, {
       channelId: this.id,
       clock,
-      report: (error, sequence) => report(error, "a subscriber failed", sequence),
+      report: (error, sequence) => report(error, `channel ${this.id} carries on after an error (subscriber)`, sequence),
       commit: (sequence) => commits.push(sequence),
     });
     const abort = new AbortController();
@@ -263,7 +264,8 @@ export class HttpChannel<Content = unknown, Written = Content> implements Channe
       abort,
       signal,
       settled: () => commits.settled(),
-      failed: (error) => report(error, "a subscription ended"),
+      // One that never began rejects, and that is how its caller is told.
+      failed: (error) => (log === undefined ? undefined : report(error, `channel ${this.id} carries on after an error (subscriber)`)),
     });
     subscription.closed.then(release, release);
     await Promise.race([begun, subscription.closed]);

@@ -16,6 +16,7 @@ import {
   type SettleOptions,
   type WriteEntry,
 } from "@sssn/core";
+import { checkPosition, replacedLog } from "@sssn/core/log-state";
 import type { RouteName } from "../protocol/routes.js";
 import type { Access } from "./access.js";
 import { sendEvents } from "./event-stream.js";
@@ -186,19 +187,11 @@ async function startOf(call: Call): Promise<{ readonly after: number; readonly l
   } = inputOf<{ from?: "now" | "start"; after?: number; cursor?: string; log?: string }>(call);
   const resumed = lastEventId(exchange.request);
   const { first, last, cursor, log } = await channel.positions(principal.systemId, name === undefined ? {} : { cursor: name });
-  if ((resumed?.log ?? asked ?? log) !== log)
-    throw new SSSNError(
-      "log_replaced",
-      `Channel ${channel.id} has another log than the one that this stream was of. Begin anew, from its start or from now on.`,
-      {
-        details: { log },
-      },
-    );
-  const start = resumed?.position ?? after ?? (name === undefined ? undefined : cursor) ?? (from === "start" ? first - 1 : last);
-  if (start <= last) return { after: start, log };
-  throw new SSSNError("position_ahead", `Position ${start} is ahead of channel ${channel.id}, whose last message is ${last}.`, {
-    details: { position: start, last },
-  });
+  const expected = resumed?.log ?? asked ?? log;
+  if (expected !== log) throw replacedLog(channel.id, expected, log);
+  const start = resumed?.position ?? (name === undefined ? undefined : cursor) ?? after ?? (from === "start" ? first - 1 : last);
+  checkPosition(channel.id, start, last);
+  return { after: start, log };
 }
 
 /** What an EventSource sends when it comes back. */

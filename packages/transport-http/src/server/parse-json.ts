@@ -23,7 +23,8 @@ const QUOTE_OR_NUMBER = /"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 function refuseInexact(text: string): void {
   for (const token of numbersIn(text)) {
-    if (/[.eE]/.test(token) || Number.isSafeInteger(Number(token))) continue;
+    // One that is spelt as it would be told again has lost nothing: a writer in this process may give it as well.
+    if (/[.eE]/.test(token) || Number.isSafeInteger(Number(token)) || String(Number(token)) === token) continue;
     throw new SSSNError(
       "invalid_content",
       `The number ${token.length > 40 ? `${token.slice(0, 40)}…` : token} can't be kept exactly. Send it as text.`,

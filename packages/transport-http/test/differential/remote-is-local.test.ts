@@ -1,0 +1,107 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { anyCall, type Call } from "./calls.js";
+import { anonymous, areBothWrong, outcomeOf } from "./outcome.js";
+import { KINDS, makeSides, type Side, type Sides } from "./sides.js";
+
+/** More for a long run: SSSN_DIFFERENTIAL_RUNS=2000. */
+const RUNS = Number(process.env["SSSN_DIFFERENTIAL_RUNS"] ?? 25);
+const TIMEOUT_MS = 30_000 + RUNS * 1_500;
+
+type Disturbance = "restart" | "slow" | "fast";
+type Step = { readonly call: Call } | { readonly disturbance: Disturbance };
+
+const disturbance: fc.Arbitrary<Step> = fc.record({ disturbance: fc.constantFrom<Disturbance>("restart", "slow", "fast") });
+const calls: fc.Arbitrary<readonly Step[]> = fc.array(fc.record({ call: anyCall }), { minLength: 5, maxLength: 40, size: "max" });
+const disturbed: fc.Arbitrary<readonly Step[]> = fc.array(
+  fc.oneof({ weight: 8, arbitrary: fc.record({ call: anyCall }) as fc.Arbitrary<Step> }, { weight: 1, arbitrary: disturbance }),
+  { minLength: 5, maxLength: 30, size: "max" },
+);
+
+async function disturb(sides: Sides, what: Disturbance): Promise<void> {
+  if (what === "restart") return sides.restart();
+  sides.slowDown(what === "slow" ? 15 : 0);
+}
+
+/** What every follower has seen by now, and whether it still follows. */
+async function following(side: Side): Promise<unknown> {
+  return Promise.all(
+    side.followed.map(async ({ seen, subscription }) => {
+      const ended = subscription.closed.then(
+        () => "ended",
+        (error: unknown) => (error as { code?: string }).code,
+      );
+      return [seen, await Promise.race([ended, Promise.resolve("follows")])];
+    }),
+  );
+}
+
+const told = (side: Side): string[] =>
+  side.lines
+    .map((line) => anonymous(line, side))
+    .filter((line) => !/connection|reached/.test(line))
+    .sort();
+
+async function compare(sides: Sides, steps: readonly Step[]): Promise<void> {
+  for (const step of steps) {
+    if ("disturbance" in step) await disturb(sides, step.disturbance);
+    else {
+      const expected = await outcomeOf(step.call, sides.local);
+      const outcome = await outcomeOf(step.call, sides.remote);
+      if (!areBothWrong(outcome, expected)) expect(outcome, `${step.call.name} ${JSON.stringify(step.call.said)}`).toEqual(expected);
+    }
+  }
+  await Promise.all(
+    [sides.local, sides.remote].map((side) =>
+      side
+        .channel("ann")
+        .write("ann", "the last one")
+        .catch(() => {}),
+    ),
+  );
+  await expect.poll(() => following(sides.remote), { timeout: 10_000, interval: 10 }).toEqual(await settledFollowing(sides.local));
+  expect(told(sides.remote)).toEqual(told(sides.local));
+}
+
+/** In process everything is delivered in moments: until nothing has changed for a while. */
+async function settledFollowing(side: Side): Promise<unknown> {
+  let before = "";
+  for (let same = 0; same < 5;) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const now = JSON.stringify(await following(side));
+    same = now === before ? same + 1 : 0;
+    before = now;
+  }
+  return following(side);
+}
+
+async function hold(kind: (typeof KINDS)[number], steps: readonly Step[]): Promise<void> {
+  const sides = await makeSides(kind);
+  try {
+    await compare(sides, steps);
+  } finally {
+    await sides.close();
+  }
+}
+
+describe("a remote channel means what a local one means [G5.1]", () => {
+  it.each(KINDS)(
+    "%s: any calls with any options come to the same results, errors, deliveries and lines of the log",
+    (kind) =>
+      fc.assert(
+        fc.asyncProperty(calls, (steps) => hold(kind, steps)),
+        { numRuns: RUNS },
+      ),
+    TIMEOUT_MS,
+  );
+
+  it.each(KINDS)(
+    "%s: also while its host is restarted and slow",
+    (kind) =>
+      fc.assert(
+        fc.asyncProperty(disturbed, (steps) => hold(kind, steps)),
+        { numRuns: Math.ceil(RUNS / 3) },
+      ),
+    TIMEOUT_MS,
+  );
+});
