@@ -27,6 +27,7 @@ export interface DirectoryOptions {
    * `httpConnector({ token, origins })` of `@sssn/transport-http/client` sends a token to the origins that you name, and nowhere else.
    */
   readonly connect?: (endpoint: ForeignEndpoint, info: ChannelInfo) => ChannelPort | undefined;
+  /** What time it is. Default: the machine's clock; a test gives a `VirtualClock`. */
   readonly clock?: Clock;
   /** Told of exceptions of a `watch()` callback. Default: warnings and errors to the console. */
   readonly logger?: Logger;

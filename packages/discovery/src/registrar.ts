@@ -65,6 +65,7 @@ export async function keepRegistered(
 export interface RegistrarOptions {
   /** How long a registration lives without a refresh, in ms from 100 to 7 days. Default 60 000. */
   readonly ttlMs?: number;
+  /** What time it is. Default: the machine's clock; a test gives a `VirtualClock`. */
   readonly clock?: Clock;
   /** Told when a refresh failed. Default: warnings and errors to the console. */
   readonly logger?: Logger;

@@ -46,6 +46,7 @@ export interface JWTSecurityOptions {
   readonly clockToleranceSeconds?: number;
   /** Where an identity provider says what is asked for. With it, also `{}`, any subject is let in: see {@link systemIdOf}. Default: as tokens of SSSN have it. */
   readonly claims?: ClaimMapping;
+  /** What time it is. Default: the machine's clock; a test gives a `VirtualClock`. */
   readonly clock?: Clock;
 }
 

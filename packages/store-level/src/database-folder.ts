@@ -25,6 +25,7 @@ export interface OpenDatabase {
 export interface DatabaseFolderOptions {
   readonly folder: string;
   readonly flush: boolean;
+  /** A pino logger fits. Default: warnings and errors to the console. */
   readonly logger: Logger;
   /** Called when a table turns out to be damaged after the store is open. */
   readonly onDamage: (error: SSSNError) => void;

@@ -28,7 +28,9 @@ interface Waiting {
 export interface EngineOptions {
   readonly folder: string;
   readonly flush: boolean;
+  /** What time it is. Default: the machine's clock; a test gives a `VirtualClock`. */
   readonly clock: Clock;
+  /** A pino logger fits. Default: warnings and errors to the console. */
   readonly logger: Logger;
 }
 

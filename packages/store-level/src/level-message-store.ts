@@ -26,7 +26,9 @@ export interface LevelMessageStoreOptions {
    * process, but not a power cut, which may take what was written in the last second or two. Default `"flushed"`.
    */
   readonly durability?: "flushed" | "process";
+  /** What time it is. Default: the machine's clock; a test gives a `VirtualClock`. */
   readonly clock?: Clock;
+  /** A pino logger fits. Default: warnings and errors to the console. */
   readonly logger?: Logger;
 }
 

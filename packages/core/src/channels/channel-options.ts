@@ -19,6 +19,7 @@ export interface ChannelOptions<Content = unknown, Written = Content> {
   readonly store: MessageStore;
   /** For people. Default: the id. */
   readonly name?: string;
+  /** For people. Default: none. */
   readonly description?: string;
   /** Only a public channel is ever published. Default `"private"`. */
   readonly visibility?: Visibility;
@@ -50,6 +51,7 @@ export interface ChannelOptions<Content = unknown, Written = Content> {
   readonly maxGroups?: number;
   /** Most bytes of one page of messages or of one call's claims, from 1; one message is handed out in any case. Default 16 777 216. */
   readonly maxPageBytes?: number;
+  /** What time it is. Default: the machine's clock; a test gives a `VirtualClock`. */
   readonly clock?: Clock;
   /** A pino logger fits. Default: warnings and errors to the console. */
   readonly logger?: Logger;
@@ -60,6 +62,7 @@ export interface ResolvedChannelOptions<Content, Written = Content> {
   readonly id: string;
   readonly store: MessageStore;
   readonly name: string;
+  /** For people. Default: none. */
   readonly description: string;
   readonly visibility: Visibility;
   readonly security: ChannelSecurity;
@@ -78,7 +81,9 @@ export interface ResolvedChannelOptions<Content, Written = Content> {
   readonly maxPageBytes: number;
   /** Given, and not the default. */
   readonly ownClock: Clock | undefined;
+  /** What time it is. Default: the machine's clock; a test gives a `VirtualClock`. */
   readonly clock: Clock;
+  /** A pino logger fits. Default: warnings and errors to the console. */
   readonly logger: Logger;
 }
 

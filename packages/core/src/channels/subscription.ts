@@ -19,12 +19,14 @@ export interface FollowOptions {
   readonly log: ChannelLog;
   readonly changes: ChangeSignal;
   readonly pages: SharedPages;
+  /** What time it is. Default: the machine's clock; a test gives a `VirtualClock`. */
   readonly clock: Clock;
   /** Messages behind this sequence. */
   readonly after: number;
   readonly audience: string | undefined;
   /** Most bytes of one page. */
   readonly maxBytes: number;
+  /** Ends the call, or the wait. */
   readonly signal: AbortSignal;
 }
 

@@ -33,7 +33,9 @@ export interface WorkOptions {
   readonly backoff?: BackoffOptions;
   /** Ends the worker: it claims no more and finishes what it has. */
   readonly signal?: AbortSignal;
+  /** What time it is. Default: the machine's clock; a test gives a `VirtualClock`. */
   readonly clock?: Clock;
+  /** A pino logger fits. Default: warnings and errors to the console. */
   readonly logger?: Logger;
 }
 

@@ -13,12 +13,15 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** Who asks, where requests are written and where replies come back. The channels may be local or remote. */
 export interface RequesterOptions<Request, Reply> {
+  /** In whose name requests are answered, or asked. */
   readonly systemId: string;
+  /** Where requests are written. */
   readonly requests: ChannelPort<Request>;
   /** A mailbox shows each reply to its asker only; on any other channel all readers see all replies. */
   readonly replies: ChannelPort<Reply>;
   /** How long a request waits for its reply when it does not say. Default 30 000 ms. */
   readonly timeoutMs?: number;
+  /** What time it is. Default: the machine's clock; a test gives a `VirtualClock`. */
   readonly clock?: Clock;
 }
 
@@ -26,6 +29,7 @@ export interface RequesterOptions<Request, Reply> {
 export interface RequestOptions {
   /** From 1 ms on. Default: the requester's. */
   readonly timeoutMs?: number;
+  /** Ends the call, or the wait. */
   readonly signal?: AbortSignal;
   /** Goes with the request's message. */
   readonly metadata?: Metadata;
@@ -170,7 +174,9 @@ export type ReplyChannelResolver<Reply> = (replyTo: string) => ChannelPort<Reply
 
 /** Who answers, and where. */
 export interface AnswerOptions<Request, Reply> extends WorkOptions {
+  /** In whose name requests are answered, or asked. */
   readonly systemId: string;
+  /** Where requests are written. */
   readonly requests: ChannelPort<Request>;
   /** Where replies are written, or what finds it. */
   readonly replies: ChannelPort<Reply> | ReplyChannelResolver<Reply>;

@@ -32,9 +32,13 @@ export interface ChannelInfo {
 export interface WriteOptions {
   /** The message's id: writing it twice stores it once. Left out: the store makes one. */
   readonly id?: string;
+  /** Ties messages together: a thread, a request and its reply. Default: none. */
   readonly correlationId?: string;
+  /** The channel in which an answer is expected. Default: none. */
   readonly replyTo?: string;
+  /** Whom it is for: a mailbox shows it to nobody else. Default: everybody. */
   readonly recipientId?: string;
+  /** Annotations: any JSON object. Default: none. */
   readonly metadata?: Metadata;
   /** After how many ms it can be claimed. It is readable at once. Default 0; at most 10 years. */
   readonly delayMs?: number;
@@ -155,6 +159,7 @@ export interface ExtendOptions extends SettleOptions {
 
 /** Why a claim ends among the dead letters. */
 export interface DeadLetterOptions extends SettleOptions {
+  /** Why, for whoever looks at the dead letters. At most 1 000 characters are kept. */
   readonly reason?: string;
 }
 
@@ -169,6 +174,7 @@ export interface StreamOptions {
   readonly log?: string;
   /** What happens when the log is replaced while it is followed over a network: the stream ends with `log_replaced`, or goes on with the first message of the other one. Default `"end"`. */
   readonly ifReplaced?: "end" | "start";
+  /** Ends the stream. */
   readonly signal?: AbortSignal;
 }
 

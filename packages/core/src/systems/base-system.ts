@@ -35,12 +35,15 @@ export interface SystemOptions {
   readonly id: string;
   /** For people. Default: the id. */
   readonly name?: string;
+  /** For people. Default: none. */
   readonly description?: string;
   /** How often `step()` is called, per second, above 0 up to 1 000. Default 1. */
   readonly tickRate?: number;
   /** What this system can do for others, for discovery. What others can ask for over channels is told by {@link BaseSystem.expose}. */
   readonly capabilities?: readonly Capability[];
+  /** What time it is. Default: the machine's clock; a test gives a `VirtualClock`. */
   readonly clock?: Clock;
+  /** A pino logger fits. Default: warnings and errors to the console. */
   readonly logger?: Logger;
 }
 

@@ -15,6 +15,7 @@ import type { Capability } from "../ports/channel-transport.js";
 export interface ExposeOptions<Input, Output> {
   /** What others call it by; 1 to 256 characters. */
   readonly name: string;
+  /** For people. Default: none. */
   readonly description?: string;
   /** The channel that it is asked on, a work queue: the system must be connected to it. It is for the requests to this system alone. */
   readonly requests: string;
@@ -28,6 +29,7 @@ export interface ExposeOptions<Input, Output> {
   readonly concurrency?: number;
   /** The same as JSON Schema, for callers to read in discovery. */
   readonly inputSchema?: JsonValue;
+  /** A JSON Schema of what it answers with, for whoever calls it. Default: none is told. */
   readonly outputSchema?: JsonValue;
 }
 

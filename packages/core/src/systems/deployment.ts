@@ -10,6 +10,7 @@ import { checkUnique, publicDescriptors, systemsOf } from "./topology.js";
 
 /** Where a system is published. */
 export interface PublishOptions extends RunOptions {
+  /** How it is reached from outside, such as an `HttpTransport`. */
   readonly transport: ChannelTransport;
   /** Where to register the public channels. Default: the first discovery channel in the tree, if there is one. */
   readonly directory?: ChannelDirectory;

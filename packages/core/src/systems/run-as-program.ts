@@ -19,6 +19,7 @@ export interface ProgramOptions {
   readonly onClosed?: (report: ShutdownReport) => void;
   /** Told why the start failed. Default: prints it. */
   readonly onStartError?: (error: Error) => void;
+  /** What stands for Node's `process`. Default: that. */
   readonly host?: ProgramHost;
 }
 

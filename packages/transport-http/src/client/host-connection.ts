@@ -4,6 +4,7 @@ import { TokenHolder, type TokenSource } from "./token-holder.js";
 
 /** How a host is spoken to. */
 export interface ConnectionOptions {
+  /** What the host asks for: a text, or a function that gives one and is asked again shortly before it ends. */
   readonly token: TokenSource;
   /** How long one attempt may take, in ms, from 1, not counting a wait that was asked for. Default 30 000. */
   readonly timeoutMs?: number;
@@ -14,7 +15,9 @@ export interface ConnectionOptions {
   readonly patienceMs?: number;
   /** How often a call is tried at the most, from 1 to 1 000. Default: as often as `patienceMs` allows. */
   readonly attempts?: number;
+  /** What makes requests. Default: the global `fetch`. */
   readonly fetch?: typeof fetch;
+  /** What time it is. Default: the machine's clock; a test gives a `VirtualClock`. */
   readonly clock?: Clock;
 }
 

@@ -13,6 +13,7 @@ export interface LiveOptions {
   readonly connection: HostConnection;
   /** Where to begin: the query of the first request. */
   readonly query: string;
+  /** Ends the call, or the wait. */
   readonly signal: AbortSignal;
   /** What to do when the host has another log than the one that was followed: end with `log_replaced`, or begin with its first message. */
   readonly ifReplaced: "end" | "start";

@@ -10,6 +10,7 @@ import type { HostGuard } from "./host-guard.js";
 import { sendProblem } from "./problems.js";
 
 export interface ApplicationOptions {
+  /** A pino logger fits. Default: warnings and errors to the console. */
   readonly logger: Logger;
   /** Pages of these origins may call from a browser. None: no header says that anybody may. */
   readonly corsOrigins: readonly string[];

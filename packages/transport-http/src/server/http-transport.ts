@@ -63,6 +63,7 @@ export interface HttpTransportOptions {
   readonly maxConnections?: number;
   /** What else has to hold for `/readyz`, by name: that a worker is not deaf (`() => worker.isListening`), say. */
   readonly readiness?: Readonly<Record<string, ReadinessCheck>>;
+  /** What time it is. Default: the machine's clock; a test gives a `VirtualClock`. */
   readonly clock?: Clock;
   /** One line a request on the level info, without a token. A pino logger fits. Default: warnings and errors to the console. */
   readonly logger?: Logger;
@@ -78,6 +79,8 @@ const DEFAULT_STOP_MS = 10_000;
 const DEFAULT_LAME_DUCK_MS = 100;
 /** So long after the host has stopped serving, connections on which it waits for a stranger are cut. */
 const STRANGERS_MS = 1_000;
+/** So often it is looked for connections that were opened ahead and never used. */
+const UNUSED_MS = 50;
 /** At this part of the time that is left, everybody is cut: who closes the host must not be late because of them. */
 const LAST_PART = 0.9;
 const ACCEPTING_TURNS = 5;
@@ -164,7 +167,7 @@ export class HttpTransport implements ChannelTransport {
     this.#server = options.tls ? createTlsServer({ ...options.tls, ...limits }) : createServer(limits);
     // None is dropped without a word: their number is judged like everything else.
     this.#server.maxHeadersCount = 0;
-    this.#connections = new Connections(this.#server);
+    this.#connections = new Connections(this.#server, this.#clock);
     this.#server.maxConnections = validateInteger("maxConnections", options.maxConnections ?? 10_000, 1, 1_000_000);
   }
 
@@ -279,8 +282,10 @@ export class HttpTransport implements ChannelTransport {
     const cancel = this.#clock.schedule(() => this.#server.closeAllConnections(), leftMs * LAST_PART);
     const watch = new Ticker(this.#clock, STRANGERS_MS, async () => this.#connections.cutStrangers());
     watch.start(Math.min(STRANGERS_MS, leftMs / 2));
+    const unused = new Ticker(this.#clock, UNUSED_MS, async () => this.#connections.cutUnused());
+    unused.start();
     await closed;
     cancel();
-    await watch.stop();
+    await Promise.all([watch.stop(), unused.stop()]);
   }
 }
