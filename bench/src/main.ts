@@ -10,6 +10,7 @@ import { rawDisk, rawLevel, rawPut } from "./contenders/raw-level.js";
 import { sqlite } from "./contenders/sqlite.js";
 import { sssnChannel, sssnLog, sssnWorker } from "./contenders/sssn.js";
 import { machine, toMarkdown, type Result } from "./report.js";
+import { channelsWorkload } from "./workloads/channels.js";
 import { deliveryWorkloads } from "./workloads/delivery.js";
 import { largeWorkloads } from "./workloads/large.js";
 import { queueWorkloads } from "./workloads/queue.js";
@@ -29,9 +30,13 @@ const [repeats, scale] = [Number(options.repeats), Number(options.scale)];
 if (!(repeats >= 1) || !(scale > 0)) throw new Error("--repeats and --scale take numbers above 0.");
 
 const skipped: string[] = [];
-const workloads = [...queueWorkloads, ...deliveryWorkloads, ...largeWorkloads({ scale }), reopenWorkload({ scale })].filter(({ name }) =>
-  name.includes(options.filter),
-);
+const workloads = [
+  ...queueWorkloads,
+  ...deliveryWorkloads,
+  ...largeWorkloads({ scale }),
+  reopenWorkload({ scale }),
+  channelsWorkload({ scale }),
+].filter(({ name }) => name.includes(options.filter));
 if (workloads.length === 0) throw new Error(`No workload has ${JSON.stringify(options.filter)} in its name.`);
 
 const contenders: Contender[] = [sssnLog("flushed"), sssnLog("process"), sssnChannel, sssnWorker, rawDisk, rawPut, rawLevel];
