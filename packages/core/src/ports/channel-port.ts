@@ -221,6 +221,7 @@ export type MessageCallback<Content> = (message: ChannelMessage<Content>) => unk
  * `Content` is what readers get, `Written` what writers give: they differ where a schema makes one of the other.
  */
 export interface ChannelPort<Content = unknown, Written = Content> {
+  /** The id of the channel. */
   readonly id: string;
   /** Aborts when the channel has ended for good, where that can be told: whoever waits for it can stop. */
   readonly ended?: AbortSignal;
@@ -228,21 +229,58 @@ export interface ChannelPort<Content = unknown, Written = Content> {
   readonly isReachable?: boolean;
   /** Where a remote channel lives, such as `https://orders.example`. Left out: in this process. */
   readonly origin?: string;
+  /** What the channel is, and where it can be reached. @throws SSSNError `insufficient_role`. */
   info(readerId: string): Promise<ChannelInfo>;
+  /**
+   * Writes one message. Resolves when it is stored as safely as the store promises, and never before.
+   *
+   * @throws SSSNError `content_rejected` (the schema says no), `invalid_content`, `content_too_large`, `message_conflict` (the id is there with other content),
+   * `backpressure`, `store_full`, `store_unavailable`: whether it was stored may be unknown then, and writing it again under the same `id` is safe.
+   */
   write(senderId: string, content: Written, options?: WriteOptions): Promise<WriteReceipt>;
+  /** Writes up to 10 000 messages, all or none, in their order. Fails as {@link ChannelPort.write} does. */
   writeBatch(senderId: string, entries: readonly WriteEntry<Written>[]): Promise<readonly WriteReceipt[]>;
+  /**
+   * The next messages behind the reader's cursor, or behind `after`. Nothing is removed, and the same read returns the same messages until it is committed.
+   *
+   * @throws SSSNError `position_ahead`, `log_replaced`, `unsupported_operation` (a work queue that is not shared), `store_corrupted`.
+   */
   read(readerId: string, options?: ReadOptions): Promise<ReadResult<Content>>;
   /** Where the log begins and ends, and where the reader's cursor stands. */
   positions(readerId: string, options?: CursorOptions): Promise<Positions>;
+  /**
+   * Moves the reader's cursor forwards to a position; one that lies behind it changes nothing. Resolves with where it stands then.
+   *
+   * @throws SSSNError `position_ahead`, `log_replaced`.
+   */
   commit(readerId: string, position: number, options?: CommitOptions): Promise<number>;
+  /** Moves the reader's cursor anywhere. Resolves with where it stands then. @throws SSSNError `position_ahead`. */
   seek(readerId: string, target: SeekTarget, options?: CursorOptions): Promise<number>;
+  /**
+   * Takes available messages, oldest first, each for this reader alone until its lease ends. Waits for one up to `waitMs`, and answers with none after that, or when
+   * `signal` aborts. Settle each with {@link ChannelPort.acknowledge}, {@link ChannelPort.nack} or {@link ChannelPort.deadLetter}.
+   *
+   * @throws SSSNError `unknown_group`, `unsupported_operation` (a broadcast channel).
+   */
   claim(readerId: string, options?: ClaimOptions): Promise<readonly Claim<Content>[]>;
+  /**
+   * Ends claims: their messages are done in the group. One result for each receipt, in their order; `lost` and `unknown` are results and no errors, and change nothing.
+   * Repeating it is safe.
+   */
   acknowledge(readerId: string, receipts: readonly string[], options?: SettleOptions): Promise<readonly SettleResult[]>;
+  /** Gives claims back, at once or after a rest. A message that has had its last delivery becomes a dead letter. Results as those of {@link ChannelPort.acknowledge}. */
   nack(readerId: string, receipts: readonly string[], options?: NackOptions): Promise<readonly SettleResult[]>;
+  /** Ends claims as dead letters: trying again is useless. Results as those of {@link ChannelPort.acknowledge}. */
   deadLetter(readerId: string, receipts: readonly string[], options?: DeadLetterOptions): Promise<readonly SettleResult[]>;
+  /** Lets the leases of claims run from now on, for `leaseMs`. Results as those of {@link ChannelPort.acknowledge}, with when the lease ends. */
   extend(readerId: string, receipts: readonly string[], options?: ExtendOptions): Promise<readonly SettleResult[]>;
   /** Resolves once the start position is fixed: what is written from then on will be delivered. */
   subscribe(systemId: string, callback: MessageCallback<Content>, options?: SubscribeOptions): Promise<Subscription>;
+  /**
+   * Messages as they come, for as long as the loop over them goes on, or until `signal` aborts. Over a network it comes back by itself, without a gap and without a repeat.
+   *
+   * @throws SSSNError `position_ahead`, `log_replaced`, `insufficient_role`; what trying again can help against is tried again.
+   */
   stream(readerId: string, options?: StreamOptions): AsyncIterable<ChannelMessage<Content>>;
 }
 
@@ -261,12 +299,17 @@ export type ClearFilter<Content> = (message: ChannelMessage<Content>) => boolean
 export interface ChannelHostPort<Content = unknown> {
   /** Any part of the log, whoever it is addressed to; moves no cursor. */
   history(adminId: string, options?: HistoryOptions): Promise<ReadResult<Content>>;
+  /** The log in figures: its size, its groups, its cursors. */
   stats(adminId: string): Promise<LogStats>;
   /** Removes all messages, or those that the filter accepts. Sequences go on and cursors stay. Resolves with how many went. */
   clear(adminId: string, filter?: ClearFilter<Content>): Promise<number>;
+  /** Applies a retention policy now; left out: the channel's own. Resolves with how many messages went. */
   evict(adminId: string, policy?: RetentionPolicy): Promise<number>;
+  /** Removes messages by id, claimed or not; unknown ids are ignored. Resolves with how many went. */
   remove(adminId: string, ids: readonly string[]): Promise<number>;
+  /** The dead letters of a group, oldest first, 100 unless `limit` says otherwise, up to 10 000. */
   deadLetters(adminId: string, options?: SettleOptions & { readonly limit?: number }): Promise<readonly DeadMessage[]>;
+  /** Makes dead letters of a group available again, all or those with the ids, with their deliveries at 0. Resolves with how many. */
   requeue(adminId: string, options?: SettleOptions & { readonly ids?: readonly string[] }): Promise<number>;
   /**
    * Deletes a group with its claims, its dead letters and what it has settled: unfinished work of it is no reason any more to keep
