@@ -3,6 +3,7 @@ import { COMMON_LANE, IntervalSet, type Interval } from "@sssn/core/log-state";
 import type { Database } from "../database-folder.js";
 import { parseSortable, rangeOf, sortable, type ChannelKeys } from "../keys.js";
 import { decodeMessage } from "../records.js";
+import { ExpectedTimes, examineCursors, examineTimes, type Notes } from "./examine-positions.js";
 import { decodeGroupEntry, readHeader, readIntervals } from "../log-state.js";
 
 /** What is wrong in one channel, and what a sound one would hold instead. */
@@ -33,7 +34,7 @@ export async function examineChannel(database: Database, keys: ChannelKeys, chan
   });
   const removed = new IntervalSet(await readIntervals(database, keys.removed));
   const kept = new IntervalSet();
-  const [ids, lanes] = [new Map<string, number>(), new Set<string>()];
+  const [ids, lanes, times] = [new Map<string, number>(), new Set<string>(), new ExpectedTimes()];
   let [last, count, bytes] = [header.last, 0, 0];
   for await (const [key, value] of database.iterator(rangeOf(keys.messages))) {
     const sequence = keys.sequenceOf(key);
@@ -49,6 +50,7 @@ export async function examineChannel(database: Database, keys: ChannelKeys, chan
       count++;
       bytes += size;
       if (givenId) ids.set(message.id, sequence);
+      times.add(keys, message);
       if (addressed) lanes.add(keys.laneEntry(message.recipientId ?? COMMON_LANE, sequence));
     } catch (error) {
       wrong(toError(error).message);
@@ -66,16 +68,13 @@ export async function examineChannel(database: Database, keys: ChannelKeys, chan
   if (header.count !== count || header.bytes !== bytes)
     wrong(`its header counts ${header.count} messages and ${header.bytes} bytes, but there are ${count} and ${bytes}`);
   puts.push([keys.header, JSON.stringify({ last, count, bytes })]);
-  await examineIds(database, keys, ids, { wrong, puts, deletes });
-  if (addressed) await examineLanes(database, keys, lanes, { wrong, puts, deletes });
-  await examineGroups(database, keys, { wrong, puts, deletes });
+  const notes: Notes = { wrong, puts, deletes };
+  await examineIds(database, keys, ids, notes);
+  if (addressed) await examineLanes(database, keys, lanes, notes);
+  await examineTimes(database, keys, times, notes);
+  await examineCursors(database, keys, last, notes);
+  await examineGroups(database, keys, notes);
   return { channelId, first: removed.nextAbsent(1), last, count, bytes, lost, findings, puts, deletes };
-}
-
-interface Notes {
-  readonly wrong: (text: string) => void;
-  readonly puts: [string, string][];
-  readonly deletes: string[];
 }
 
 function missingWithin(last: number, kept: IntervalSet, removed: IntervalSet): Interval[] {
