@@ -9,5 +9,6 @@ proveStore(
     create: (clock) => Promise.resolve(new MemoryMessageStore({ clock })),
   },
   { describe, it },
-  { runs: 200 },
+  // Fewer where each of many mutants is judged by them.
+  { runs: Number(process.env["SSSN_MODEL_RUNS"] ?? 200) },
 );
