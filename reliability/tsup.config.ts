@@ -19,6 +19,7 @@ export default defineConfig({
     "quiet-day": "src/quiet-day/main.ts",
     "quiet-day-host": "src/quiet-day/host.ts",
     sigterm: "src/shutdown/main.ts",
+    timing: "src/timing/main.ts",
     "sigterm-host": "src/shutdown/host.ts",
   },
   format: ["esm"],

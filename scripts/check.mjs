@@ -37,6 +37,7 @@ step("Flooding a host", ["node", "reliability/dist/http-attacks.js", "--rounds",
 step("Leaving everybody idle, then giving each a message", ["node", "reliability/dist/quiet-day.js", "--minutes", "0.6"]);
 step("The same, with the host restarted meanwhile", ["node", "reliability/dist/quiet-day.js", "--minutes", "0.4", "--restart"]);
 step("Telling a host under load to stop", ["node", "reliability/dist/sigterm.js", "--rounds", "5"]);
+step("Comparing how long answers take that must not be told apart", ["node", "reliability/dist/timing.js", "--rounds", "500"]);
 step("Running the smallest benchmark, so that the program does not rot", [
   "node",
   "bench/dist/main.js",
