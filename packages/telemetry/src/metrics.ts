@@ -21,7 +21,7 @@ export interface RequestSource {
 export interface MetricsOptions {
   /** Where the metrics are registered. Default: a registry of their own. */
   readonly registry?: Registry;
-  /** In whose name the channels' statistics are asked for; needs the role admin where the security asks for roles. Default `metrics`. */
+  /** In whose name the channels' statistics are asked for; needs the role observe where the security asks for roles. Default `metrics`. */
   readonly as?: string;
   /** Also tell of every cursor. There is a series for each reader, so only where these are few. Default false. */
   readonly cursors?: boolean;

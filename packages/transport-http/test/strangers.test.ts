@@ -109,6 +109,15 @@ describe("a host that is stopped", () => {
     expect((await closing).clean).toBe(true);
   });
 
+  it("says so when its lame-duck phase does not fit into the shutdown", async () => {
+    const lines: string[] = [];
+    const told = { ...silentLogger, warn: (_fields: object, message: string) => void lines.push(message) };
+    const system = new BaseSystem({ id: "s", logger });
+    const running = await system.publish({ transport: new HttpTransport({ port: 0, logger: told, lameDuckMs: 3_600_000 }) });
+    await running.close({ timeoutMs: 200 });
+    expect(lines).toEqual([expect.stringMatching(/lameDuckMs is cut to \d+ ms/)]);
+  });
+
   it("waits for no stranger: nothing sent, half a head, half a body, a stream that nobody reads", async () => {
     const system = new BaseSystem({ id: "s", logger });
     system.addChannel(new PassthroughChannel({ id: "news", store: new MemoryMessageStore(), logger, visibility: "public" }));

@@ -51,8 +51,8 @@ export interface HttpTransportOptions {
   readonly allowedHosts?: readonly string[];
   /**
    * How long the host still answers everything after it was told to stop, in ms from 0: `/readyz` says 503 and every answer closes its
-   * connection, so that whoever sends work here has time to send it elsewhere. Longer than the time between two probes of a load balancer.
-   * Default 100.
+   * connection, so that whoever sends work here has time to send it elsewhere. Longer than the time between two probes of a load balancer. At the most half of the
+   * transport's share of the shutdown, which is 40 % of its deadline: more is cut, and said so in the log. Default 100.
    */
   readonly lameDuckMs?: number;
   /** Publish channels with open or plain-ACL security beyond this machine all the same. Default false. */
@@ -266,11 +266,22 @@ export class HttpTransport implements ChannelTransport {
   async #stop(timeoutMs: number): Promise<void> {
     const begun = this.#clock.monotonic();
     this.#leaving.abort();
-    if (this.#server.listening && this.#lameDuckMs > 0) await sleep(this.#clock, Math.min(this.#lameDuckMs, timeoutMs / 2));
+    if (this.#server.listening && this.#lameDuckMs > 0) await sleep(this.#clock, this.#lameDuckWithin(timeoutMs));
     this.#stopping.abort();
     await this.#held.stop();
     if (this.#server.listening) await this.#closeServer(timeoutMs - (this.#clock.monotonic() - begun));
     for (const channel of this.#channels.all) this.detach(channel.id);
+  }
+
+  /** The lame-duck phase has half of the transport's share of a shutdown at the most: the rest is for what is in flight. */
+  #lameDuckWithin(timeoutMs: number): number {
+    const most = Math.floor(timeoutMs / 2);
+    if (this.#lameDuckMs > most)
+      this.#logger.warn(
+        { lameDuckMs: this.#lameDuckMs, granted: most },
+        `lameDuckMs is cut to ${most} ms, half of what the transport may take of this shutdown: close with a longer timeoutMs`,
+      );
+    return Math.min(this.#lameDuckMs, most);
   }
 
   /** The listener goes last, what was sent to it is answered, and nobody outside can make it wait. */
