@@ -92,7 +92,7 @@ const BEGINS = /^[A-Za-z0-9]/;
 export function systemIdOf(subject: string): string {
   if (/\p{Surrogate}/u.test(subject)) throw new SSSNError("invalid_identifier", `The subject ${describe(subject)} is no well-formed text.`);
   const spelt = Array.from(subject, (character) => (LEAVES_AS_IT_IS.test(character) ? character : bytesOf(character))).join("");
-  return validateIdentifier("system id of a subject", BEGINS.test(spelt) ? spelt : `_${spelt}`);
+  return validateIdentifier("system id of a subject", spelt === "" || BEGINS.test(spelt) ? spelt : `_${spelt}`);
 }
 
 function bytesOf(character: string): string {
