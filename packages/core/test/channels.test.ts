@@ -233,6 +233,11 @@ describe("reading", () => {
     expect(await codeOf(() => channel.read("r", { after: 2 }))).toBe("position_ahead");
   });
 
+  it("refuses a cursor that is no name, also where the position is given and the cursor not looked at", async () => {
+    const channel = await passthrough();
+    expect(await codeOf(() => channel.read("r", { cursor: "no cursor!", after: 0 }))).toBe("invalid_identifier");
+  });
+
   it("keeps cursors of one reader apart by name, and of two readers by owner [W42]", async () => {
     const channel = await passthrough();
     await channel.write("w", 1);

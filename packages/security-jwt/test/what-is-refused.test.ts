@@ -168,6 +168,8 @@ describe("keys that are refused say which, and what to do", () => {
     ["63 bytes for HS512", { keys: [{ algorithm: "HS512", secret: many.slice(0, 63) }] }, /HS512 has 63 bytes and needs at least 64/],
     ["a PEM key", { secret: "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQ" }, /is a PEM key. A key pair goes with ES256, EdDSA or RS256/],
     ["seven characters", { secret: "abcdefg".repeat(8) }, /repeats a few characters/],
+    ["a private key alone", { keys: [{ algorithm: "ES256", privateKey: "x" }] }, /ES256 needs the publicKey as well/],
+    ["a private key beside the secret", { keys: [{ algorithm: "HS256", secret: SECRET, privateKey: "x" }] }, /HS256/],
     ["no secret for HS256", { keys: [{ algorithm: "HS256" }] }, /HS256/],
     ["a public key beside the secret", { keys: [{ algorithm: "HS256", secret: SECRET, publicKey: "x" }] }, /HS256/],
     ["a secret for ES256", { keys: [{ algorithm: "ES256", secret: SECRET, publicKey: "x" }] }, /ES256 takes a publicKey .* but no secret/],
@@ -261,6 +263,18 @@ describe("keys", () => {
     expect([await admitted("k", undefined), await admitted("k", "k"), await admitted(undefined, "x"), await admitted("k", "x")]).toEqual([
       ...[true, true, true, false],
     ]);
+  });
+
+  it("that are replaced at any moment of a check leave nothing behind that was checked with the old ones", async () => {
+    const token = await sign(good);
+    for (let moment = 0; moment < 20; moment++) {
+      const security = new JWTChannelSecurity({ secret: SECRET, clock });
+      const checking = security.authorizeRequest(token, "c", "read").catch(() => {});
+      for (let passed = 0; passed < moment; passed++) await Promise.resolve();
+      security.replaceKeys([{ algorithm: "HS256", secret: `${SECRET}x` }]);
+      await checking;
+      expect((await refusalOf(security.authorizeRequest(token, "c", "read"))).code).toBe("token_invalid");
+    }
   });
 
   it("in a key set that is given check the tokens of each", async () => {

@@ -49,13 +49,13 @@ export async function readLog(log: ChannelLog, readerId: string, options: ReadOp
     return { ...page, log: log.identity };
   };
   const limit = validateInteger("limit", options.limit ?? 100, 1, MAX_READ_LIMIT);
+  const key = cursorKey(readerId, options);
   const { after, commit } = options;
   if (after !== undefined) {
     if (commit !== undefined)
       throw new SSSNError("invalid_argument", "Reading with `after` moves no cursor, so it takes no `commit`: use one of them.");
     return read(position("after", after));
   }
-  const key = cursorKey(readerId, options);
   if (typeof commit === "number") await log.moveCursor(key, position("commit", commit));
   else if (commit !== undefined && commit !== "on-delivery")
     throw new SSSNError("invalid_argument", `commit takes a sequence or "on-delivery", but is ${describe(commit)}.`);

@@ -8,10 +8,11 @@ import { KINDS, makeSides, type Side, type Sides } from "./sides.js";
 const RUNS = Number(process.env["SSSN_DIFFERENTIAL_RUNS"] ?? 25);
 const TIMEOUT_MS = 30_000 + RUNS * 1_500;
 
-type Disturbance = "restart" | "slow" | "fast";
+const DISTURBANCES = ["restart", "slow", "fast", "away", "emptied", "moved"] as const;
+type Disturbance = (typeof DISTURBANCES)[number];
 type Step = { readonly call: Call } | { readonly disturbance: Disturbance };
 
-const disturbance: fc.Arbitrary<Step> = fc.record({ disturbance: fc.constantFrom<Disturbance>("restart", "slow", "fast") });
+const disturbance: fc.Arbitrary<Step> = fc.record({ disturbance: fc.constantFrom(...DISTURBANCES) });
 const calls: fc.Arbitrary<readonly Step[]> = fc.array(fc.record({ call: anyCall }), { minLength: 5, maxLength: 40, size: "max" });
 const disturbed: fc.Arbitrary<readonly Step[]> = fc.array(
   fc.oneof({ weight: 8, arbitrary: fc.record({ call: anyCall }) as fc.Arbitrary<Step> }, { weight: 1, arbitrary: disturbance }),
@@ -20,6 +21,8 @@ const disturbed: fc.Arbitrary<readonly Step[]> = fc.array(
 
 async function disturb(sides: Sides, what: Disturbance): Promise<void> {
   if (what === "restart") return sides.restart();
+  if (what === "away") return sides.leave();
+  if (what === "emptied" || what === "moved") return sides.replaceLog(what === "moved" ? 3 : 0);
   sides.slowDown(what === "slow" ? 15 : 0);
 }
 
@@ -47,10 +50,11 @@ async function compare(sides: Sides, steps: readonly Step[]): Promise<void> {
     if ("disturbance" in step) await disturb(sides, step.disturbance);
     else {
       const expected = await outcomeOf(step.call, sides.local);
-      const outcome = await outcomeOf(step.call, sides.remote);
+      const [outcome] = await Promise.all([outcomeOf(step.call, sides.remote), sides.comesBack()]);
       if (!areBothWrong(outcome, expected)) expect(outcome, `${step.call.name} ${JSON.stringify(step.call.said)}`).toEqual(expected);
     }
   }
+  await sides.comesBack();
   await Promise.all(
     [sides.local, sides.remote].map((side) =>
       side
@@ -96,11 +100,21 @@ describe("a remote channel means what a local one means [G5.1]", () => {
   );
 
   it.each(KINDS)(
-    "%s: also while its host is restarted and slow",
+    "%s: also while its host is restarted, slow, away for a while, emptied, and moved to another log",
     (kind) =>
       fc.assert(
         fc.asyncProperty(disturbed, (steps) => hold(kind, steps)),
         { numRuns: Math.ceil(RUNS / 3) },
+      ),
+    TIMEOUT_MS,
+  );
+
+  it.each(KINDS)(
+    "%s: also when nobody is at its address at first",
+    (kind) =>
+      fc.assert(
+        fc.asyncProperty(calls, (steps) => hold(kind, [{ disturbance: "away" }, ...steps])),
+        { numRuns: Math.ceil(RUNS / 5) },
       ),
     TIMEOUT_MS,
   );

@@ -1,4 +1,4 @@
-// One channel in process and an equal one behind HTTP, which can be restarted and slowed down.
+// One channel in process and an equal one behind HTTP, whose host can be restarted, slow, away, and back with another log.
 import {
   BaseSystem,
   BroadcastChannel,
@@ -24,12 +24,18 @@ export type Caller = (typeof CALLERS)[number];
 
 export type AnyChannel = ChannelPort<unknown> & ChannelHostPort<unknown>;
 
+/** A subscription, and the sequences that it was told of. */
+export interface Followed {
+  readonly seen: number[];
+  readonly subscription: Subscription;
+}
+
 /** What one side has been told, so that later calls can speak of it. */
 export class Side {
   readonly receipts: string[] = [];
   /** Who the log is, as the last read told it. */
   log: string | undefined;
-  readonly followed: { readonly seen: number[]; readonly subscription: Subscription }[] = [];
+  readonly followed: Followed[] = [];
   /** Warnings and errors of the log. */
   readonly lines: readonly string[];
   readonly #channelOf: (caller: Caller) => AnyChannel;
@@ -57,6 +63,12 @@ export interface Sides {
   readonly remote: Side;
   /** Stops the host and starts it again: same address, same store. */
   restart(): Promise<void>;
+  /** Stops the host. What is called next finds nobody; it is back a moment after {@link comesBack}. */
+  leave(): Promise<void>;
+  /** Starts the host again if it is away, so late that what was called before has found nobody. */
+  comesBack(): Promise<void>;
+  /** At both sides another log stands where the one was, with so many messages. What followed the old one is forgotten here, once it has ended. */
+  replaceLog(messages: number): Promise<void>;
   /** Every answer takes so long from now on, in ms. */
   slowDown(ms: number): void;
   close(): Promise<void>;
@@ -76,13 +88,16 @@ function loggerTo(lines: string[]): Logger {
   return { debug: () => {}, info: () => {}, warn: keep, error: keep };
 }
 
+/** Long enough for a call to have found nobody, and short of what a client has patience for. */
+const AWAY_MS = 30;
+
 export async function makeSides(kind: Kind): Promise<Sides> {
   const [localLines, remoteLines]: [string[], string[]] = [[], []];
-  const [localStore, remoteStore] = [new MemoryMessageStore(), new MemoryMessageStore()];
-  const here = makeChannel(kind, localStore, loggerTo(localLines));
+  let [localStore, remoteStore] = [new MemoryMessageStore(), new MemoryMessageStore()];
+  let here = makeChannel(kind, localStore, loggerTo(localLines));
   await here.start();
   let delayMs = 0;
-  let running = await host(0);
+  let running: RunningSystem | undefined = await host(0);
   const { port } = new URL(running.addresses[0] ?? "");
 
   async function host(at: number): Promise<RunningSystem> {
@@ -94,6 +109,11 @@ export async function makeSides(kind: Kind): Promise<Sides> {
     return system.publish({ transport });
   }
 
+  async function leave(): Promise<void> {
+    await running?.close({ timeoutMs: 5_000 });
+    running = undefined;
+  }
+
   const remotes = new Map(
     CALLERS.map((caller) => [
       caller,
@@ -102,11 +122,33 @@ export async function makeSides(kind: Kind): Promise<Sides> {
   );
   const local = new Side(() => here, localLines);
   const remote = new Side((caller) => remotes.get(caller) as AnyChannel, remoteLines);
+
+  async function replaceLog(messages: number): Promise<void> {
+    await Promise.all([here.drain(), leave()]);
+    await Promise.all([localStore.close(), remoteStore.close()]);
+    [localStore, remoteStore] = [new MemoryMessageStore(), new MemoryMessageStore()];
+    here = makeChannel(kind, localStore, loggerTo(localLines));
+    await here.start();
+    running = await host(Number(port));
+    for (const side of [local, remote])
+      for (let number = 1; number <= messages; number++) await side.channel("ann").write("ann", `moved ${number}`);
+    const before = [local, remote].flatMap(({ followed }) => followed.splice(0));
+    // Nobody waits for a log that is gone: not in silence, and not for ever.
+    await Promise.all(before.map(({ subscription }) => subscription.closed.catch(() => {})));
+  }
+
   return {
     local,
     remote,
+    leave,
+    replaceLog,
+    async comesBack() {
+      if (running) return;
+      await new Promise((resolve) => setTimeout(resolve, AWAY_MS));
+      running = await host(Number(port));
+    },
     async restart() {
-      await running.close({ timeoutMs: 5_000 });
+      await leave();
       running = await host(Number(port));
     },
     slowDown(ms) {
@@ -115,7 +157,7 @@ export async function makeSides(kind: Kind): Promise<Sides> {
     async close() {
       const followed = [...local.followed, ...remote.followed];
       await Promise.all(followed.map(({ subscription }) => subscription.close()));
-      await running.close({ timeoutMs: 5_000 });
+      await leave();
       await here.drain();
       await Promise.all([localStore.close(), remoteStore.close()]);
     },
