@@ -124,6 +124,7 @@ export async function makeSides(kind: Kind): Promise<Sides> {
   const remote = new Side((caller) => remotes.get(caller) as AnyChannel, remoteLines);
 
   async function replaceLog(messages: number): Promise<void> {
+    const told = [localLines.length, remoteLines.length] as const;
     await Promise.all([here.drain(), leave()]);
     await Promise.all([localStore.close(), remoteStore.close()]);
     [localStore, remoteStore] = [new MemoryMessageStore(), new MemoryMessageStore()];
@@ -135,6 +136,8 @@ export async function makeSides(kind: Kind): Promise<Sides> {
     const before = [local, remote].flatMap(({ followed }) => followed.splice(0));
     // Nobody waits for a log that is gone: not in silence, and not for ever.
     await Promise.all(before.map(({ subscription }) => subscription.closed.catch(() => {})));
+    // That they have ended is told where they were remote: in process the channel itself has ended, with all that it had.
+    [localLines.length, remoteLines.length] = told;
   }
 
   return {
