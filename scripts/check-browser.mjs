@@ -9,6 +9,7 @@ const entries = [
   "packages/transport-http/dist/client.js",
   "packages/security-jwt/dist/index.js",
   "packages/discovery/dist/index.js",
+  "packages/schedule/dist/index.js",
 ];
 for (const entry of entries) {
   try {
