@@ -40,6 +40,7 @@ void channel.write("w", { celsius: "1" });
 
 const NODE_ONLY = `import { HttpTransport, type HttpMiddleware } from "@sssn/transport-http";
 import { LevelMessageStore } from "@sssn/store-level";
+import { inThread, type ThreadHandler } from "@sssn/threads";
 import { SystemMetrics } from "@sssn/telemetry/metrics";
 import * as tracing from "@sssn/telemetry/tracing";
 import * as all from "sssn";
@@ -49,7 +50,8 @@ export const middleware: HttpMiddleware = (_request, _response, next) => next();
 export const transport = new HttpTransport({ port: 0 });
 transport.app.use("/below", middleware);
 export const level: all.MessageStore = new LevelMessageStore({ folder: "./data" });
-export const loaded = [SystemMetrics, tracing, client, conformance];
+export const threaded: ThreadHandler<number> = ({ content }) => content + 1;
+export const loaded = [SystemMetrics, tracing, client, conformance, inThread];
 `;
 
 const PROGRAMS = [
@@ -150,6 +152,7 @@ function require() {
     "@sssn/transport-http",
     "@sssn/discovery",
     "@sssn/schedule",
+    "@sssn/threads",
     "sssn",
   ];
   writeFileSync(
