@@ -90,9 +90,9 @@ export async function settleWith(
       `Settling takes a list of at most ${MAX_CLAIMS} receipts, but got ${Array.isArray(receipts) ? receipts.length : describe(receipts)}.`,
     );
   }
-  const wrong = (receipts as readonly unknown[]).find((receipt) => typeof receipt !== "string");
-  if (wrong !== undefined)
-    throw new SSSNError("invalid_argument", `A receipt is the text that came with the claim, but this is ${describe(wrong)}.`);
+  const wrong = (receipts as readonly unknown[]).findIndex((receipt) => typeof receipt !== "string");
+  if (wrong >= 0)
+    throw new SSSNError("invalid_argument", `A receipt is the text that came with the claim, but this is ${describe(receipts[wrong])}.`);
   const group = groupName(options);
   // What is wrong is told, also where there is nothing to settle.
   checkSettlement(settlementOf(""));
