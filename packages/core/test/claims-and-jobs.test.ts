@@ -63,7 +63,8 @@ describe("a claim", () => {
   });
 
   it("takes one message where it does not say how many, for as long as its channel says", async () => {
-    const channel = await started({ claimTimeoutMs: 5_000 });
+    const clock = virtualClock();
+    const channel = await started({ claimTimeoutMs: 5_000, clock, store: new MemoryMessageStore({ clock }) });
     await channel.writeBatch("w", [{ content: 1 }, { content: 2 }]);
     const claims = await channel.claim("r");
     expect(claims.map(({ message, leaseMs }) => [message.content, leaseMs])).toEqual([[1, 5_000]]);

@@ -73,6 +73,11 @@ export class Job<Content> implements JobContext {
     return this.#host.clock.monotonic() < this.#heldUntil;
   }
 
+  /** Bound to its job: a handler takes it out of its context. */
+  readonly deadLetter = (reason: string): void => {
+    this.#verdict = reason;
+  };
+
   /** Made when somebody asks for it: most handlers are done before anything could abort. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
@@ -88,10 +93,6 @@ export class Job<Content> implements JobContext {
   /** Why it is not to be tried again, if the handler said so. */
   get verdict(): string | undefined {
     return this.#verdict;
-  }
-
-  deadLetter(reason: string): void {
-    this.#verdict = reason;
   }
 
   abort(end: JobEnd, reason: Error): void {
