@@ -49,20 +49,20 @@ export {
 } from "./channels/channel-contract.js";
 export { type ContinuedError } from "./channels/errors-seen.js";
 export { type StandardSchema } from "./channels/standard-schema.js";
-export { Delivery, type DeliveryHost } from "./channels/delivery.js";
-export { LatestOnly } from "./channels/latest-only.js";
-export { LocalSubscription, type SubscriptionParts } from "./channels/subscription.js";
-export { PassthroughChannel } from "./channels/passthrough-channel.js";
-export { BroadcastChannel, type BroadcastOptions } from "./channels/broadcast-channel.js";
-export { MailboxChannel } from "./channels/mailbox-channel.js";
-export { WorkQueueChannel, type WorkQueueOptions } from "./channels/work-queue-channel.js";
-export { MAX_CLAIMS, MAX_DELAY_MS, MAX_LEASE_MS, MAX_WAIT_MS, MIN_LEASE_MS } from "./channels/claim-bounds.js";
+export { Delivery, type DeliveryHost } from "./channels/reading/delivery.js";
+export { LatestOnly } from "./channels/reading/latest-only.js";
+export { LocalSubscription, type SubscriptionParts } from "./channels/reading/subscription.js";
+export { PassthroughChannel } from "./channels/kinds/passthrough-channel.js";
+export { BroadcastChannel, type BroadcastOptions } from "./channels/kinds/broadcast-channel.js";
+export { MailboxChannel } from "./channels/kinds/mailbox-channel.js";
+export { WorkQueueChannel, type WorkQueueOptions } from "./channels/kinds/work-queue-channel.js";
+export { MAX_CLAIMS, MAX_DELAY_MS, MAX_LEASE_MS, MAX_WAIT_MS, MIN_LEASE_MS } from "./channels/work/claim-bounds.js";
 export { MAX_BATCH } from "./channels/drafts.js";
-export { MAX_READ_LIMIT } from "./channels/reading.js";
+export { MAX_READ_LIMIT } from "./channels/reading/log-reading.js";
 export { UNSUPPORTED_OPERATIONS, supports } from "./channels/unsupported-operations.js";
-export { PeriodicChannel, type PeriodicOptions } from "./channels/periodic-channel.js";
-export { type JobContext, type JobHandler } from "./channels/job.js";
-export { Worker, type JobEvent, type WorkOptions, type WorkerReport } from "./channels/worker.js";
+export { PeriodicChannel, type PeriodicOptions } from "./channels/kinds/periodic-channel.js";
+export { type JobContext, type JobHandler } from "./channels/work/job.js";
+export { Worker, type JobEvent, type WorkOptions, type WorkerReport } from "./channels/work/worker.js";
 
 export { ChannelClient, work, type ChannelResolver } from "./client/channel-client.js";
 export {

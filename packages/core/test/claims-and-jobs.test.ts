@@ -12,8 +12,8 @@ import {
   type Claim,
   type ClaimOptions,
 } from "../src/index.js";
-import { Acknowledger, type DoneClaim } from "../src/channels/acknowledger.js";
-import { Job, type JobHost } from "../src/channels/job.js";
+import { Acknowledger, type DoneClaim } from "../src/channels/work/acknowledger.js";
+import { Job, type JobHost } from "../src/channels/work/job.js";
 import { VirtualClock } from "../src/testing.js";
 
 const virtualClock = (): VirtualClock => new VirtualClock(undefined, { io: false });

@@ -27,12 +27,12 @@ import type {
 import type { PublishedChannel } from "../ports/channel-transport.js";
 import type { ChannelLog, DeadMessage, LogStats, RetentionPolicy, SettleResult } from "../ports/message-store.js";
 import { insufficientRole } from "../security/refusals.js";
-import { claimFrom, groupName, reasonOf, settleWith } from "./claiming.js";
-import { Delivery } from "./delivery.js";
+import { claimFrom, groupName, reasonOf, settleWith } from "./work/claiming.js";
+import { Delivery } from "./reading/delivery.js";
 import * as host from "./host-operations.js";
-import { commitCursor, cursorKey, positionsIn, readLog, seekCursor, startPosition } from "./reading.js";
-import { LatestOnly } from "./latest-only.js";
-import { LocalSubscription, follow } from "./subscription.js";
+import { commitCursor, cursorKey, positionsIn, readLog, seekCursor, startPosition } from "./reading/log-reading.js";
+import { LatestOnly } from "./reading/latest-only.js";
+import { LocalSubscription, follow } from "./reading/subscription.js";
 import { WritableChannel } from "./writable-channel.js";
 
 /**

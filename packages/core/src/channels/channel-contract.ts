@@ -2,12 +2,12 @@ import { SSSNError } from "../errors.js";
 import { validateIdentifier } from "../identifiers.js";
 import type { ChannelKind } from "../ports/channel-port.js";
 import type { BaseChannel } from "./base-channel.js";
-import { BroadcastChannel } from "./broadcast-channel.js";
+import { BroadcastChannel } from "./kinds/broadcast-channel.js";
 import type { ChannelOptions } from "./channel-options.js";
-import { MailboxChannel } from "./mailbox-channel.js";
-import { PassthroughChannel } from "./passthrough-channel.js";
+import { MailboxChannel } from "./kinds/mailbox-channel.js";
+import { PassthroughChannel } from "./kinds/passthrough-channel.js";
 import type { StandardSchema } from "./standard-schema.js";
-import { WorkQueueChannel, type WorkQueueOptions } from "./work-queue-channel.js";
+import { WorkQueueChannel, type WorkQueueOptions } from "./kinds/work-queue-channel.js";
 
 /** The kinds of channels that a contract can be about. */
 export type ContractKind = Extract<ChannelKind, "passthrough" | "broadcast" | "work-queue" | "mailbox" | "periodic">;

@@ -10,10 +10,10 @@ import { Ticker } from "../ticker.js";
 import { ChangeSignal } from "./change-signal.js";
 import { refuseUnknownOptions } from "../options.js";
 import { CHANNEL_OPTIONS, resolveChannelOptions, type ChannelOptions, type ResolvedChannelOptions } from "./channel-options.js";
-import { DeadLetterForwarder } from "./dead-letter-forwarder.js";
+import { DeadLetterForwarder } from "./work/dead-letter-forwarder.js";
 import { ErrorsSeen, type ContinuedError } from "./errors-seen.js";
 import { PendingWrites } from "./pending-writes.js";
-import { SharedPages } from "./shared-pages.js";
+import { SharedPages } from "./reading/shared-pages.js";
 
 /** Where a channel is in its life. */
 export type ChannelState = "init" | "running" | "draining" | "stopped";

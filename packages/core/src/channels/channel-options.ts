@@ -6,8 +6,8 @@ import type { ChannelSecurity } from "../ports/channel-security.js";
 import type { Backoff, MessageStore, RetentionPolicy } from "../ports/message-store.js";
 import type { BackoffOptions, ChannelPort } from "../ports/channel-port.js";
 import { SSSNError, describe } from "../errors.js";
-import { resolveBackoff } from "./backoff.js";
-import { validateLease } from "./claim-bounds.js";
+import { resolveBackoff } from "./work/backoff.js";
+import { validateLease } from "./work/claim-bounds.js";
 import { OpenSecurity } from "../security/open-security.js";
 import type { StandardSchema } from "./standard-schema.js";
 

@@ -6,7 +6,7 @@ import { NO_METADATA, type MessageDraft, type Metadata } from "../message.js";
 import type { WriteOptions } from "../ports/channel-port.js";
 import { TOO_LATE, within } from "../within.js";
 import type { ResolvedChannelOptions } from "./channel-options.js";
-import { MAX_DELAY_MS } from "./claim-bounds.js";
+import { MAX_DELAY_MS } from "./work/claim-bounds.js";
 import { validateContent, type StandardSchema } from "./standard-schema.js";
 
 const SCHEMA_TIMEOUT_MS = 30_000;

@@ -2,8 +2,8 @@ import { validateIdentifier, validateInteger } from "../identifiers.js";
 import type { ClearFilter, HistoryOptions, ReadResult, SettleOptions } from "../ports/channel-port.js";
 import type { ChannelLog, DeadMessage, LogStats, RetentionPolicy } from "../ports/message-store.js";
 import { checkRetention } from "./channel-options.js";
-import { groupName } from "./claiming.js";
-import { MAX_READ_LIMIT } from "./reading.js";
+import { groupName } from "./work/claiming.js";
+import { MAX_READ_LIMIT } from "./reading/log-reading.js";
 
 const CLEAR_PAGE = 1_000;
 const CLEAR_BYTES = 16 * 1024 * 1024;

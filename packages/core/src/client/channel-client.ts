@@ -1,6 +1,6 @@
 import { idOf, type ChannelContract, type ChannelReference, type WrittenTo } from "../channels/channel-contract.js";
-import type { JobHandler } from "../channels/job.js";
-import { Worker, type WorkOptions } from "../channels/worker.js";
+import type { JobHandler } from "../channels/work/job.js";
+import { Worker, type WorkOptions } from "../channels/work/worker.js";
 import { SSSNError, isSSSNError } from "../errors.js";
 import { linkSignals } from "../link-signals.js";
 import { validateIdentifier } from "../identifiers.js";

@@ -5,9 +5,9 @@ import { randomToken } from "../log-state/random.js";
 import { NO_METADATA, type ChannelMessage, type Metadata } from "../message.js";
 import { consoleLogger } from "../logger.js";
 import type { ChannelPort, Subscription } from "../ports/channel-port.js";
-import { MAX_DELAY_MS } from "../channels/claim-bounds.js";
-import { Worker, type WorkOptions } from "../channels/worker.js";
-import type { JobContext } from "../channels/job.js";
+import { MAX_DELAY_MS } from "../channels/work/claim-bounds.js";
+import { Worker, type WorkOptions } from "../channels/work/worker.js";
+import type { JobContext } from "../channels/work/job.js";
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 

@@ -1,8 +1,8 @@
 import { answer } from "../client/requester.js";
 import type { ChannelClient } from "../client/channel-client.js";
 import { validateContent, type StandardSchema } from "../channels/standard-schema.js";
-import type { JobContext } from "../channels/job.js";
-import type { Worker } from "../channels/worker.js";
+import type { JobContext } from "../channels/work/job.js";
+import type { Worker } from "../channels/work/worker.js";
 import type { Clock } from "../clock.js";
 import { SSSNError, describe } from "../errors.js";
 import { validateInteger } from "../identifiers.js";

@@ -1,4 +1,4 @@
-import { validateInteger } from "../identifiers.js";
+import { validateInteger } from "../../identifiers.js";
 
 /** The group of whoever names none. */
 export const DEFAULT_GROUP = "default";

@@ -1,7 +1,7 @@
-import type { Clock } from "../clock.js";
-import { toError } from "../errors.js";
-import type { ChannelPort, SettleOptions } from "../ports/channel-port.js";
-import type { SettleResult } from "../ports/message-store.js";
+import type { Clock } from "../../clock.js";
+import { toError } from "../../errors.js";
+import type { ChannelPort, SettleOptions } from "../../ports/channel-port.js";
+import type { SettleResult } from "../../ports/message-store.js";
 import { repeatUntil } from "./repeating.js";
 
 const MOST_AT_ONCE = 1_000;

@@ -1,5 +1,5 @@
-import type { ChannelPort } from "../ports/channel-port.js";
-import type { ChannelLog, DeadMessage } from "../ports/message-store.js";
+import type { ChannelPort } from "../../ports/channel-port.js";
+import type { ChannelLog, DeadMessage } from "../../ports/message-store.js";
 
 const PAGE = 100;
 

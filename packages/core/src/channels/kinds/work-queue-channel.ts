@@ -1,12 +1,12 @@
-import { SSSNError } from "../errors.js";
-import { validateBoolean } from "../identifiers.js";
-import type { ChannelInfo } from "../ports/channel-port.js";
-import type { ChannelOperation } from "../ports/roles.js";
-import type { RetentionPolicy } from "../ports/message-store.js";
-import { BaseChannel } from "./base-channel.js";
-import type { ChannelOptions } from "./channel-options.js";
-import { DEFAULT_GROUP } from "./claim-bounds.js";
-import { supports } from "./unsupported-operations.js";
+import { SSSNError } from "../../errors.js";
+import { validateBoolean } from "../../identifiers.js";
+import type { ChannelInfo } from "../../ports/channel-port.js";
+import type { ChannelOperation } from "../../ports/roles.js";
+import type { RetentionPolicy } from "../../ports/message-store.js";
+import { BaseChannel } from "../base-channel.js";
+import type { ChannelOptions } from "../channel-options.js";
+import { DEFAULT_GROUP } from "../work/claim-bounds.js";
+import { supports } from "../unsupported-operations.js";
 
 /** What a {@link WorkQueueChannel} is told besides what every channel is. */
 export interface WorkQueueOptions<Content = unknown, Written = Content> extends ChannelOptions<Content, Written> {

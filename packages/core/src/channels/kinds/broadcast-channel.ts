@@ -1,8 +1,8 @@
-import { SSSNError } from "../errors.js";
-import type { ChannelOperation } from "../ports/roles.js";
-import { BaseChannel } from "./base-channel.js";
-import type { ChannelOptions } from "./channel-options.js";
-import { supports } from "./unsupported-operations.js";
+import { SSSNError } from "../../errors.js";
+import type { ChannelOperation } from "../../ports/roles.js";
+import { BaseChannel } from "../base-channel.js";
+import type { ChannelOptions } from "../channel-options.js";
+import { supports } from "../unsupported-operations.js";
 
 /** What is said of claims, which there are none of. */
 const WORK_OPTIONS = ["claimTimeoutMs", "maxDeliveries", "backoff", "deadLetter", "groups", "maxGroups"] as const;

@@ -1,5 +1,5 @@
-import { sleep, type Clock } from "../clock.js";
-import { isSSSNError } from "../errors.js";
+import { sleep, type Clock } from "../../clock.js";
+import { isSSSNError } from "../../errors.js";
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;

@@ -1,5 +1,5 @@
-import type { Cancel, Clock } from "../clock.js";
-import type { Audience, ChannelLog, LogPage } from "../ports/message-store.js";
+import type { Cancel, Clock } from "../../clock.js";
+import type { Audience, ChannelLog, LogPage } from "../../ports/message-store.js";
 
 /** How long a page is good for whoever comes to the same place. */
 const FRESH_MS = 100;

@@ -1,12 +1,12 @@
-import type { Clock } from "../clock.js";
-import { isSSSNError, toError } from "../errors.js";
-import { within } from "../within.js";
-import type { ChannelMessage } from "../message.js";
-import type { Subscription } from "../ports/channel-port.js";
-import type { ChannelLog, LogPage } from "../ports/message-store.js";
-import type { ChangeSignal } from "./change-signal.js";
+import type { Clock } from "../../clock.js";
+import { isSSSNError, toError } from "../../errors.js";
+import { within } from "../../within.js";
+import type { ChannelMessage } from "../../message.js";
+import type { Subscription } from "../../ports/channel-port.js";
+import type { ChannelLog, LogPage } from "../../ports/message-store.js";
+import type { ChangeSignal } from "../change-signal.js";
 import type { Delivery } from "./delivery.js";
-import { readPresent } from "./reading.js";
+import { readPresent } from "./log-reading.js";
 import type { SharedPages } from "./shared-pages.js";
 
 const PAGE = 256;

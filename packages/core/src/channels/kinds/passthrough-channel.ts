@@ -1,4 +1,4 @@
-import { BaseChannel } from "./base-channel.js";
+import { BaseChannel } from "../base-channel.js";
 
 /** Data arrives by `write()` and is read or claimed; nothing runs beside it. The channel to begin with. */
 export class PassthroughChannel<Content = unknown, Written = Content> extends BaseChannel<Content, Written> {

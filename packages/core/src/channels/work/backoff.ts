@@ -1,7 +1,7 @@
-import { SSSNError, describe } from "../errors.js";
-import { validateInteger } from "../identifiers.js";
-import type { BackoffOptions } from "../ports/channel-port.js";
-import type { Backoff } from "../ports/message-store.js";
+import { SSSNError, describe } from "../../errors.js";
+import { validateInteger } from "../../identifiers.js";
+import type { BackoffOptions } from "../../ports/channel-port.js";
+import type { Backoff } from "../../ports/message-store.js";
 import { MAX_DELAY_MS } from "./claim-bounds.js";
 
 /** @throws SSSNError `invalid_argument`. */

@@ -1,10 +1,10 @@
-import { SSSNError, describe } from "../errors.js";
-import { validateIdentifier, validateInteger } from "../identifiers.js";
-import type { Claim, ClaimOptions, SettleOptions } from "../ports/channel-port.js";
-import type { ChannelLog, SettleResult, Settlement } from "../ports/message-store.js";
-import type { ChangeSignal } from "./change-signal.js";
+import { SSSNError, describe } from "../../errors.js";
+import { validateIdentifier, validateInteger } from "../../identifiers.js";
+import type { Claim, ClaimOptions, SettleOptions } from "../../ports/channel-port.js";
+import type { ChannelLog, SettleResult, Settlement } from "../../ports/message-store.js";
+import type { ChangeSignal } from "../change-signal.js";
 import { DEFAULT_GROUP, MAX_CLAIMS, MAX_DELAY_MS, MAX_WAIT_MS, validateLease } from "./claim-bounds.js";
-import type { ResolvedChannelOptions } from "./channel-options.js";
+import type { ResolvedChannelOptions } from "../channel-options.js";
 
 const MAX_REASON_LENGTH = 1_000;
 

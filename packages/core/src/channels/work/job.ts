@@ -1,10 +1,10 @@
-import type { Cancel, Clock } from "../clock.js";
-import { SSSNError, toError } from "../errors.js";
-import type { InsideCall } from "../inside-call.js";
-import { TOO_LATE, within } from "../within.js";
-import type { ChannelMessage } from "../message.js";
-import type { Claim } from "../ports/channel-port.js";
-import type { SettleResult } from "../ports/message-store.js";
+import type { Cancel, Clock } from "../../clock.js";
+import { SSSNError, toError } from "../../errors.js";
+import type { InsideCall } from "../../inside-call.js";
+import { TOO_LATE, within } from "../../within.js";
+import type { ChannelMessage } from "../../message.js";
+import type { Claim } from "../../ports/channel-port.js";
+import type { SettleResult } from "../../ports/message-store.js";
 
 /** What a handler is given besides the message. */
 export interface JobContext {

@@ -1,11 +1,11 @@
-import { SSSNError, describe, isSSSNError } from "../errors.js";
-import { linkSignals } from "../link-signals.js";
-import { TOO_LATE, within } from "../within.js";
-import { validateInteger } from "../identifiers.js";
-import type { ChannelInfo, WriteOptions } from "../ports/channel-port.js";
-import { Ticker } from "../ticker.js";
-import { BaseChannel } from "./base-channel.js";
-import type { ChannelOptions } from "./channel-options.js";
+import { SSSNError, describe, isSSSNError } from "../../errors.js";
+import { linkSignals } from "../../link-signals.js";
+import { TOO_LATE, within } from "../../within.js";
+import { validateInteger } from "../../identifiers.js";
+import type { ChannelInfo, WriteOptions } from "../../ports/channel-port.js";
+import { Ticker } from "../../ticker.js";
+import { BaseChannel } from "../base-channel.js";
+import type { ChannelOptions } from "../channel-options.js";
 
 /** What a {@link PeriodicChannel} is told besides what every channel is. */
 export interface PeriodicOptions<Item, Content> extends ChannelOptions<Content> {

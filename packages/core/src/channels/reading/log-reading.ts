@@ -1,7 +1,7 @@
-import { SSSNError, describe } from "../errors.js";
-import { validateIdentifier, validateInteger } from "../identifiers.js";
-import type { ChannelMessage } from "../message.js";
-import { isPast, replacedLog } from "../log-state/checks.js";
+import { SSSNError, describe } from "../../errors.js";
+import { validateIdentifier, validateInteger } from "../../identifiers.js";
+import type { ChannelMessage } from "../../message.js";
+import { isPast, replacedLog } from "../../log-state/checks.js";
 import type {
   CommitOptions,
   CursorOptions,
@@ -11,8 +11,8 @@ import type {
   SeekTarget,
   StartPosition,
   SubscribeOptions,
-} from "../ports/channel-port.js";
-import type { ChannelLog, CursorKey, LogPage } from "../ports/message-store.js";
+} from "../../ports/channel-port.js";
+import type { ChannelLog, CursorKey, LogPage } from "../../ports/message-store.js";
 
 /** The largest page of a read. */
 export const MAX_READ_LIMIT = 10_000;

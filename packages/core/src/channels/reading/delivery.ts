@@ -1,10 +1,10 @@
-import { sleep, type Clock } from "../clock.js";
-import { SSSNError, describe, toError } from "../errors.js";
-import { validateInteger } from "../identifiers.js";
-import { InsideCall } from "../inside-call.js";
-import type { ChannelMessage } from "../message.js";
-import type { MessageCallback, SubscribeOptions } from "../ports/channel-port.js";
-import { resolveBackoff } from "./backoff.js";
+import { sleep, type Clock } from "../../clock.js";
+import { SSSNError, describe, toError } from "../../errors.js";
+import { validateInteger } from "../../identifiers.js";
+import { InsideCall } from "../../inside-call.js";
+import type { ChannelMessage } from "../../message.js";
+import type { MessageCallback, SubscribeOptions } from "../../ports/channel-port.js";
+import { resolveBackoff } from "../work/backoff.js";
 
 /** What a delivery needs of its channel, local or remote. */
 export interface DeliveryHost {

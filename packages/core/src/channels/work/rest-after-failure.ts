@@ -1,5 +1,5 @@
-import type { BackoffOptions, ChannelPort } from "../ports/channel-port.js";
-import type { Backoff } from "../ports/message-store.js";
+import type { BackoffOptions, ChannelPort } from "../../ports/channel-port.js";
+import type { Backoff } from "../../ports/message-store.js";
 import { resolveBackoff } from "./backoff.js";
 
 /** How long a message rests after its handler failed: as its worker says, or as its channel says, or else by a rule that does no harm. */

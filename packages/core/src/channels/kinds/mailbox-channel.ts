@@ -1,5 +1,5 @@
-import type { LogOptions } from "../ports/message-store.js";
-import { BaseChannel } from "./base-channel.js";
+import type { LogOptions } from "../../ports/message-store.js";
+import { BaseChannel } from "../base-channel.js";
 
 /** A reader sees what is addressed to it, or to nobody in particular, through every door; only an admin sees others' mail. */
 export class MailboxChannel<Content = unknown, Written = Content> extends BaseChannel<Content, Written> {
