@@ -123,6 +123,22 @@ describe("a worker asks for", () => {
     expect(await worker.closed).toMatchObject({ failed: 0, lost: 0 });
   });
 
+  it("leases to be renewed in its group, for as long as it leases", async () => {
+    const { clock, queue, begin } = await setting();
+    const renewals: unknown[] = [];
+    const extend = queue.extend.bind(queue);
+    queue.extend = (readerId, receipts, options) => {
+      renewals.push(options);
+      return extend(readerId, receipts, options);
+    };
+    const { worker } = begin(forEver, { group: "g", leaseMs: 3_000 });
+    await queue.write("x", 1);
+    await clock.advance(1_100);
+    expect(renewals).toEqual([{ group: "g", leaseMs: 3_000 }]);
+    void worker.close({ timeoutMs: 0 });
+    await clock.advance(1);
+  });
+
   it("nothing at all when it was ended before it began", async () => {
     const { clock, queue, claims, begin } = await setting();
     await queue.write("x", 1);
@@ -277,6 +293,19 @@ describe("a worker tells of", () => {
     expect(nacks[0]).toEqual({ delayMs: 0, uncounted: true });
     void worker.close();
     await clock.advance(1);
+  });
+});
+
+describe("a worker whose host is away when it gives back what it has claimed ahead", () => {
+  it("tells so, and ends all the same", async () => {
+    const { clock, queue, lines, begin } = await setting();
+    for (let index = 0; index < 50; index++) await queue.write("x", index);
+    queue.nack = () => Promise.reject(new Error("cut off"));
+    let handled = 0;
+    const { worker } = begin(() => (++handled === 20 ? void worker.close() : undefined));
+    await clock.advance(1);
+    expect(await worker.closed).toMatchObject({ acknowledged: handled, failed: 0 });
+    expect(lines).toEqual(["error worker on channel jobs: giving back what was claimed ahead failed (cut off)"]);
   });
 });
 
