@@ -64,6 +64,7 @@ export { PeriodicChannel, type PeriodicOptions } from "./channels/kinds/periodic
 export { type JobContext, type JobHandler } from "./channels/work/job.js";
 export { Worker, type JobEvent, type WorkOptions, type WorkerReport } from "./channels/work/worker.js";
 
+export { LogReader, type LogIndex } from "./client/log-reader.js";
 export { ChannelClient, work, type ChannelResolver } from "./client/channel-client.js";
 export {
   Requester,

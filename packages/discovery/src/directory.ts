@@ -1,9 +1,9 @@
 import {
   ForeignAddress,
+  LogReader,
   SSSNError,
   consoleLogger,
   guardLogger,
-  isSSSNError,
   systemClock,
   toError,
   type ChannelContract,
@@ -39,8 +39,6 @@ export interface DirectoryChange {
   readonly entry: DirectoryEntry;
 }
 
-const PAGE = 1_000;
-
 /**
  * Reads a discovery channel, here or behind a transport, and finds what is registered there.
  *
@@ -64,9 +62,8 @@ export class Directory implements ChannelResolver {
   readonly #options: DirectoryOptions;
   readonly #clock: Clock;
   readonly #index = new RegistrationIndex();
+  readonly #reader: LogReader;
   readonly #logger: Logger;
-  #position = 0;
-  #log: string | undefined;
   /** How far the registry's clock is ahead of this one: what has expired there is for it to say. */
   #aheadMs = 0;
 
@@ -74,6 +71,7 @@ export class Directory implements ChannelResolver {
   constructor(channel: ChannelPort, readerId: string, options: DirectoryOptions = {}) {
     this.#channel = channel;
     this.#readerId = readerId;
+    this.#reader = new LogReader(channel, readerId, this.#index);
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#logger = guardLogger(options.logger ?? consoleLogger);
@@ -163,7 +161,7 @@ export class Directory implements ChannelResolver {
         await this.#refresh();
         look();
       },
-      { from: { after: this.#position }, ifReplaced: "start" },
+      { from: { after: this.#reader.position }, ifReplaced: "start" },
     );
     void subscription.closed.catch(() => undefined).then(() => cancel());
     return subscription;
@@ -185,27 +183,7 @@ export class Directory implements ChannelResolver {
 
   /** Takes in what is new; a registry that came back with another log is read from its start. */
   async #refresh(): Promise<void> {
-    const { log, now } = await this.#channel.positions(this.#readerId);
+    const now = await this.#reader.refresh();
     this.#aheadMs = now - this.#clock.now();
-    if (this.#log !== log) {
-      this.#index.clear();
-      this.#position = 0;
-      this.#log = log;
-    }
-    try {
-      await this.#readOn(log);
-    } catch (error) {
-      if (!isSSSNError(error, "log_replaced")) throw error;
-      await this.#refresh();
-    }
-  }
-
-  async #readOn(log: string): Promise<void> {
-    for (;;) {
-      const page = await this.#channel.read(this.#readerId, { after: this.#position, limit: PAGE, log });
-      for (const message of page.messages) this.#index.apply(message);
-      this.#position = Math.max(this.#position, page.position);
-      if (page.messages.length < PAGE) return;
-    }
   }
 }

@@ -1,4 +1,5 @@
 import {
+  LogReader,
   SSSNError,
   consoleLogger,
   guardLogger,
@@ -13,9 +14,8 @@ import {
   type Subscription,
   type WriteOptions,
 } from "@sssn/core";
-import type { Schedule } from "./schedule-board.js";
-import { ScheduleReader } from "./schedule-reader.js";
-import { RestAfterFailure } from "./rest-after-failure.js";
+import { ScheduleBoard, type Schedule } from "./schedule-board.js";
+import { GrowingRest } from "./growing-rest.js";
 
 /** How a {@link Scheduler} runs. */
 export interface SchedulerOptions {
@@ -69,11 +69,12 @@ export class Scheduler implements AsyncDisposable {
   readonly #lateMs: number;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #reader: ScheduleReader;
+  readonly #board = new ScheduleBoard();
+  readonly #reader: LogReader;
   /** The schedules whose ticks are being written. */
   readonly #writing = new Map<string, Promise<void>>();
-  readonly #rests = new Map<string, RestAfterFailure>();
-  readonly #readingRest = new RestAfterFailure();
+  readonly #rests = new Map<string, GrowingRest>();
+  readonly #readingRest = new GrowingRest();
   #subscription: Subscription | undefined;
   #running: Promise<void> | undefined;
   #hasBegun = false;
@@ -92,7 +93,7 @@ export class Scheduler implements AsyncDisposable {
     this.#lateMs = validateInteger("lateMs", options.lateMs ?? 60_000, 1_000, 24 * 3_600_000);
     this.#clock = options.clock ?? systemClock;
     this.#logger = guardLogger(options.logger ?? consoleLogger);
-    this.#reader = new ScheduleReader(client.channel(channelId), client.systemId);
+    this.#reader = new LogReader(client.channel(channelId), client.systemId, this.#board);
   }
 
   /**
@@ -180,7 +181,7 @@ export class Scheduler implements AsyncDisposable {
       this.#logger.warn({ channel: this.#channelId, err: toError(error) }, `schedules can't be read; asked again in ${restMs} ms`);
       return restMs;
     }
-    return Math.min(...this.#reader.board.list(now).map((schedule) => this.#begin(schedule, now)), LONGEST_REST_MS);
+    return Math.min(...this.#board.list(now).map((schedule) => this.#begin(schedule, now)), LONGEST_REST_MS);
   }
 
   /** Begins to write a schedule's ticks, if there are any. Returns when to look again. */
@@ -189,7 +190,7 @@ export class Scheduler implements AsyncDisposable {
     const restMs = this.#rests.get(name)?.remaining(this.#clock.monotonic()) ?? 0;
     if (this.#writing.has(name)) return LONGEST_REST_MS;
     if (restMs > 0) return restMs;
-    const due = this.#reader.board.due(name, now, this.#lateMs, MOST_AT_ONCE);
+    const due = this.#board.due(name, now, this.#lateMs, MOST_AT_ONCE);
     if (due.length === 0) return (schedule.nextTick ?? Infinity) - now;
     const writing = this.#writeAll(schedule, due).finally(() => {
       this.#writing.delete(name);
@@ -202,7 +203,7 @@ export class Scheduler implements AsyncDisposable {
   /** Never rejects: what fails is told, and tried again after a rest. */
   async #writeAll(schedule: Schedule, ticks: readonly number[]): Promise<void> {
     const { name, definition } = schedule;
-    const rest = this.#rests.get(name) ?? new RestAfterFailure();
+    const rest = this.#rests.get(name) ?? new GrowingRest();
     this.#rests.set(name, rest);
     let written: number | undefined;
     try {

@@ -1,7 +1,6 @@
-import { SSSNError, type ChannelClient } from "@sssn/core";
+import { LogReader, SSSNError, type ChannelClient } from "@sssn/core";
 import { checkDefinition, checkName, type ScheduleDefinition } from "./definition.js";
-import type { Schedule } from "./schedule-board.js";
-import { ScheduleReader } from "./schedule-reader.js";
+import { ScheduleBoard, type Schedule } from "./schedule-board.js";
 import type { ScheduleRecord } from "./schedule-record.js";
 
 /**
@@ -27,13 +26,14 @@ import type { ScheduleRecord } from "./schedule-record.js";
 export class Schedules {
   readonly #client: ChannelClient;
   readonly #channelId: string;
-  readonly #reader: ScheduleReader;
+  readonly #board = new ScheduleBoard();
+  readonly #reader: LogReader;
 
   /** @param channelId of the channel of schedules that the client is connected to. @throws SSSNError `channel_not_connected`. */
   constructor(client: ChannelClient, channelId: string) {
     this.#client = client;
     this.#channelId = channelId;
-    this.#reader = new ScheduleReader(client.channel(channelId), client.systemId);
+    this.#reader = new LogReader(client.channel(channelId), client.systemId, this.#board);
   }
 
   /**
@@ -61,7 +61,7 @@ export class Schedules {
   /** Resolves with whether there was one. What it has written stays. */
   async remove(name: string): Promise<boolean> {
     await this.#reader.refresh();
-    if (!this.#reader.board.has(checkName(name))) return false;
+    if (!this.#board.has(checkName(name))) return false;
     await this.#write({ type: "removed", schedule: name });
     return true;
   }
@@ -69,7 +69,7 @@ export class Schedules {
   /** Every schedule, with its last tick and its next one. */
   async list(): Promise<readonly Schedule[]> {
     const now = await this.#reader.refresh();
-    return this.#reader.board.list(now);
+    return this.#board.list(now);
   }
 
   async #mustExist(name: string): Promise<void> {

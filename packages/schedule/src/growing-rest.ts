@@ -2,7 +2,7 @@ const FIRST_REST_MS = 1_000;
 const LONGEST_REST_MS = 60_000;
 
 /** How long to leave alone what fails: longer each time. */
-export class RestAfterFailure {
+export class GrowingRest {
   #failures = 0;
   #until = -Infinity;
 
