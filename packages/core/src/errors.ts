@@ -28,6 +28,7 @@ export const ERRORS = {
   duplicate_id: { status: 409, retryable: false },
   message_conflict: { status: 409, retryable: false },
   lease_lost: { status: 409, retryable: false },
+  cancelled: { status: 409, retryable: false },
   invalid_state: { status: 409, retryable: false },
   content_too_large: { status: 413, retryable: false },
   unsupported_media_type: { status: 415, retryable: false },

@@ -56,16 +56,22 @@ export { PassthroughChannel } from "./channels/kinds/passthrough-channel.js";
 export { BroadcastChannel, type BroadcastOptions } from "./channels/kinds/broadcast-channel.js";
 export { MailboxChannel } from "./channels/kinds/mailbox-channel.js";
 export { WorkQueueChannel, type WorkQueueOptions } from "./channels/kinds/work-queue-channel.js";
-export { MAX_CLAIMS, MAX_DELAY_MS, MAX_LEASE_MS, MAX_WAIT_MS, MIN_LEASE_MS } from "./channels/work/claim-bounds.js";
+export { MAX_CLAIMS, MAX_DELAY_MS, MAX_LEASE_MS, MAX_PROGRESS_BYTES, MAX_WAIT_MS, MIN_LEASE_MS } from "./channels/work/claim-bounds.js";
 export { MAX_BATCH } from "./channels/drafts.js";
 export { MAX_READ_LIMIT } from "./channels/reading/log-reading.js";
 export { UNSUPPORTED_OPERATIONS, supports } from "./channels/unsupported-operations.js";
 export { PeriodicChannel, type PeriodicOptions } from "./channels/kinds/periodic-channel.js";
 export { type JobContext, type JobHandler } from "./channels/work/job.js";
-export { Worker, type JobEvent, type WorkOptions, type WorkerReport } from "./channels/work/worker.js";
+export { type BatchHandler, type BatchedJob } from "./channels/work/batching.js";
+export { resultIdOf, resultOf, type ResultOf, type ResultOptions } from "./channels/work/results.js";
+export { work, type BatchWorkOptions } from "./channels/work/work.js";
+export { MAX_ORDERS } from "./channels/work/work-orders.js";
+export { DEFAULT_PRIORITY, MAX_PRIORITY } from "./log-state/work-lane.js";
+export type { JobEvent, WorkOptions, WorkerReport } from "./channels/work/work-options.js";
+export { Worker } from "./channels/work/worker.js";
 
 export { LogReader, type LogIndex } from "./client/log-reader.js";
-export { ChannelClient, work, type ChannelResolver } from "./client/channel-client.js";
+export { ChannelClient, type ChannelResolver } from "./client/channel-client.js";
 export {
   Requester,
   answer,

@@ -26,6 +26,12 @@ export interface ChannelMessage<Content = JsonValue> {
   readonly replyTo?: string;
   /** Whom it is for; a mailbox shows it to nobody else. */
   readonly recipientId?: string;
+  /** Of one key, one message at a time is handed out in a group, in the order of their sequences. */
+  readonly key?: string;
+  /** From 0 to 9: higher ones are handed out first. Left out: 4. */
+  readonly priority?: number;
+  /** What it replaced, or is replaced by, as long as it waits: see `supersede`. */
+  readonly supersede?: string;
   /** From when on it can be claimed, in ms since the Unix epoch. It is readable at once. */
   readonly availableAt?: number;
   /** Until when it is delivered and handed out, in ms since the Unix epoch by the log's clock. It stays in the history. */
@@ -44,6 +50,12 @@ export interface MessageDraft {
   readonly correlationId?: string;
   readonly replyTo?: string;
   readonly recipientId?: string;
+  /** Of one key, one message at a time is handed out in a group, in the order of their sequences. */
+  readonly key?: string;
+  /** From 0 to 9: higher ones are handed out first. Left out: 4. */
+  readonly priority?: number;
+  /** Settles the last message with this name, in every group in which it waits and nobody has had it. */
+  readonly supersede?: string;
   /** How long it is delivered and handed out, in ms from now. */
   readonly ttlMs?: number;
   /** From now on, after how long it can be claimed, in ms. */

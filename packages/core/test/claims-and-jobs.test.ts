@@ -1,4 +1,5 @@
 // The parts of which workers are made, each by itself and to the millisecond.
+import type { SettleResult } from "../src/index.js";
 import { describe, expect, it, onTestFinished } from "vitest";
 import {
   InsideCall,
@@ -150,19 +151,23 @@ describe("settling", () => {
   });
 });
 
+type Answer = () => Promise<SettleResult["status"] | undefined>;
+
 /** A job under a lease of 1 200 ms, whose renewals a test answers. */
-function jobWith(answers: (() => Promise<"extended" | "lost" | undefined>)[], maxMs?: number) {
+function jobWith(answers: Answer[], maxMs?: number) {
   const clock = virtualClock();
-  const [renewedAt, complaints]: [number[], string[]] = [[], []];
+  const [renewedAt, complaints, told]: [number[], string[], unknown[]] = [[], [], []];
   const host: JobHost = {
     clock,
     leaseMs: 1_200,
     maxMs,
     inside: new InsideCall(),
-    extend: (receipt) => {
+    extend: async (receipt, progress) => {
       expect(receipt).toBe("r-1");
       renewedAt.push(clock.monotonic());
-      return (answers.shift() ?? (() => Promise.resolve("extended")))();
+      told.push(progress);
+      const status = await (answers.shift() ?? (() => Promise.resolve("extended")))();
+      return status && { receipt, status, ...(status === "cancelled" ? { reason: "no longer wanted" } : {}) };
     },
     complain: (thrown, what) => void complaints.push(`${what}: ${(thrown as Error).message}`),
   };
@@ -175,7 +180,7 @@ function jobWith(answers: (() => Promise<"extended" | "lost" | undefined>)[], ma
       () => (outcome = "done"),
       (error: unknown) => (outcome = isSSSNError(error) ? `${error.code}: ${error.message}` : String(error)),
     );
-  return { clock, job, begin, renewedAt, complaints, outcome: () => outcome };
+  return { clock, job, begin, renewedAt, complaints, told, outcome: () => outcome };
 }
 
 const forEver = (): Promise<never> => new Promise(() => {});
@@ -202,7 +207,7 @@ describe("a job", () => {
     expect(outcome()).toBeUndefined();
   });
 
-  it.each<[string, () => Promise<"extended" | "lost" | undefined>, number, string]>([
+  it.each<[string, Answer, number, string]>([
     ["its claim has moved on", () => Promise.resolve("lost"), 400, "its claim has moved on"],
     ["nobody knows its claim", () => Promise.resolve(undefined), 400, "its claim has moved on"],
     ["its renewal has no answer", forEver, 1_200, "it could not be renewed in time"],
@@ -217,6 +222,35 @@ describe("a job", () => {
       "lost",
     ]);
     expect([job.signal.aborted, isSSSNError(job.signal.reason, "lease_lost")]).toEqual([true, true]);
+  });
+
+  it("tells its progress within a second, once, and again with the next renewal where that failed", async () => {
+    const { clock, job, begin, renewedAt, told } = jobWith([() => Promise.reject(new Error("cut off"))]);
+    begin(forEver);
+    job.progress({ done: 1 });
+    job.progress({ done: 2 });
+    await clock.advance(400);
+    expect([renewedAt, told]).toEqual([[400], [{ done: 2 }]]);
+    await clock.advance(100);
+    expect([renewedAt, told]).toEqual([
+      [400, 500],
+      [{ done: 2 }, { done: 2 }],
+    ]);
+    await clock.advance(400);
+    expect(told).toEqual([{ done: 2 }, { done: 2 }, undefined]);
+  });
+
+  it("refuses progress that is too large, or no JSON, where its handler sees it", () => {
+    const { job } = jobWith([]);
+    expect(() => job.progress("x".repeat(20_000))).toThrow(/progress has 20002 bytes/);
+    expect(() => job.progress(Number.NaN)).toThrow(/progress is NaN/);
+  });
+
+  it("is cancelled with the reason that its renewal brings, and its signal aborts with it", async () => {
+    const { clock, job, begin, outcome } = jobWith([() => Promise.resolve("cancelled")]);
+    begin(forEver);
+    await clock.advance(400);
+    expect([outcome(), job.end, isSSSNError(job.signal.reason, "cancelled")]).toEqual(["cancelled: no longer wanted", "cancelled", true]);
   });
 
   it("is lost when its renewals fail until the lease has ended", async () => {
@@ -295,6 +329,16 @@ describe("acknowledgements", () => {
     const claim = (number: number): DoneClaim => ({ receipt: `r${number}`, messageId: `m${number}`, heldUntil: 10_000 });
     return { clock, calls, told, acknowledger, claim };
   }
+
+  it.each([0, 1, 2, 3, 4, 5, 6])("that come %i turns after the last one was confirmed are not forgotten", async (turns) => {
+    const { acknowledger, calls, claim, told } = setting((receipts) => Promise.resolve(receipts.map(() => ({ status: "acknowledged" }))));
+    acknowledger.add(claim(1));
+    while (told.length === 0) await Promise.resolve();
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    acknowledger.add(claim(2));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([calls, acknowledger.size]).toEqual([[["r1"], ["r2"]], 0]);
+  });
 
   it("of one turn are one call, and those that come while it is under way are the next", async () => {
     const answers: (() => void)[] = [];

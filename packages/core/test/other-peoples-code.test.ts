@@ -253,7 +253,7 @@ describe("a worker", () => {
       await jobs.write("x", hours);
       await clock.advance(1);
     }
-    expect([got, await worker.close()]).toEqual([[1, 1, 1], { acknowledged: 3, failed: 0, lost: 0, dead: 0 }]);
+    expect([got, await worker.close()]).toEqual([[1, 1, 1], { acknowledged: 3, failed: 0, lost: 0, dead: 0, cancelled: 0 }]);
   });
 
   it("that is closed by its handler ends, in its own time", async () => {

@@ -39,10 +39,11 @@ it("every channel is a port, whatever it carries, and fits a client and a system
   expectTypeOf(channel).toExtend<ChannelPort<Reading>>();
   new ChannelClient("s").connect(channel);
   defineSystem({ id: "s" }).addChannel(channel);
-  expectTypeOf(work<Reading>)
-    .parameter(2)
-    .parameter(0)
-    .toEqualTypeOf<ChannelMessage<Reading>>();
+  const worker = work(channel, "w", (message) => expectTypeOf(message).toEqualTypeOf<ChannelMessage<Reading>>());
+  const batches = work(channel, "w", ([first]) => expectTypeOf(first?.message).toEqualTypeOf<ChannelMessage<Reading> | undefined>(), {
+    batch: 10,
+  });
+  return Promise.all([worker.close(), batches.close()]);
 });
 
 it("a message and its content are read-only", () => {

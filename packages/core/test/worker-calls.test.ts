@@ -144,7 +144,11 @@ describe("a worker asks for", () => {
     await queue.write("x", 1);
     const { worker } = begin(() => {}, { signal: AbortSignal.abort() });
     await clock.advance(1);
-    expect([claims, await worker.closed, worker.isListening]).toEqual([[], { acknowledged: 0, failed: 0, lost: 0, dead: 0 }, false]);
+    expect([claims, await worker.closed, worker.isListening]).toEqual([
+      [],
+      { acknowledged: 0, failed: 0, lost: 0, dead: 0, cancelled: 0 },
+      false,
+    ]);
   });
 
   it("nothing more when its signal aborts, and finishes what it has", async () => {
@@ -158,7 +162,7 @@ describe("a worker asks for", () => {
     end.abort();
     finish();
     await clock.advance(1);
-    expect([claims.length, await worker.closed]).toEqual([1, { acknowledged: 1, failed: 0, lost: 0, dead: 0 }]);
+    expect([claims.length, await worker.closed]).toEqual([1, { acknowledged: 1, failed: 0, lost: 0, dead: 0, cancelled: 0 }]);
   });
 
   it("messages again a second after claiming failed, without a wait, and tells so", async () => {
@@ -190,7 +194,7 @@ describe("a worker asks for", () => {
     queue.claim = () => Promise.reject(refusal);
     const { worker, errors } = begin(() => {});
     await clock.advance(1);
-    expect(await worker.closed).toEqual({ acknowledged: 0, failed: 0, lost: 0, dead: 0, endedBy: refusal });
+    expect(await worker.closed).toEqual({ acknowledged: 0, failed: 0, lost: 0, dead: 0, cancelled: 0, endedBy: refusal });
     expect([errors, lines, worker.isListening]).toEqual([
       [refusal],
       ["error worker on channel jobs: it ends, because claiming will not work any more (not yours)"],
@@ -224,7 +228,7 @@ describe("a worker tells of", () => {
     ]);
     expect(events.find(({ outcome }) => outcome === "acknowledged")).not.toHaveProperty("error");
     expect((await queue.deadLetters("admin")).map(({ reason }) => reason)).toEqual(["no such thing", "not in stock"]);
-    expect(await worker.close()).toEqual({ acknowledged: 1, failed: 1, lost: 0, dead: 2 });
+    expect(await worker.close()).toEqual({ acknowledged: 1, failed: 1, lost: 0, dead: 2, cancelled: 0 });
   });
 
   it.each<[string, "acknowledge" | "nack" | "deadLetter", unknown, string, RegExp]>([
@@ -242,7 +246,7 @@ describe("a worker tells of", () => {
     await queue.write("x", content);
     await clock.advance(10);
     expect(events).toMatchObject([{ outcome: "lost", error: { message: expect.stringMatching(expected) as string } }]);
-    expect(await worker.close()).toEqual({ acknowledged: 0, failed: 0, lost: 1, dead: 0 });
+    expect(await worker.close()).toEqual({ acknowledged: 0, failed: 0, lost: 1, dead: 0, cancelled: 0 });
   });
 
   it("a job that was acknowledged before as done", async () => {
@@ -251,7 +255,7 @@ describe("a worker tells of", () => {
     const { worker } = begin(() => {});
     await queue.write("x", 1);
     await clock.advance(10);
-    expect(await worker.close()).toEqual({ acknowledged: 1, failed: 0, lost: 0, dead: 0 });
+    expect(await worker.close()).toEqual({ acknowledged: 1, failed: 0, lost: 0, dead: 0, cancelled: 0 });
   });
 
   it("a job whose settling was refused, and goes on with the next", async () => {
@@ -325,7 +329,7 @@ describe("a worker that is closed", () => {
     expect([reasons, report]).toEqual([[], undefined]);
     await clock.advance(1);
     expect(reasons).toEqual(["The worker was told to stop before this job was done."]);
-    expect([nacks, report]).toEqual([[{ delayMs: 0, uncounted: true }], { acknowledged: 0, failed: 1, lost: 0, dead: 0 }]);
+    expect([nacks, report]).toEqual([[{ delayMs: 0, uncounted: true }], { acknowledged: 0, failed: 1, lost: 0, dead: 0, cancelled: 0 }]);
     expect((await queue.claim("next"))[0]?.deliveries).toBe(1);
   });
 

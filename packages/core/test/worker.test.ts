@@ -30,7 +30,7 @@ describe("work()", () => {
     const report = await worker.close();
     expect([[...done].sort((a, b) => Number(a) - Number(b)), report]).toEqual([
       Array.from({ length: 20 }, (_, index) => index),
-      { acknowledged: 20, failed: 0, lost: 0, dead: 0 },
+      { acknowledged: 20, failed: 0, lost: 0, dead: 0, cancelled: 0 },
     ]);
   });
 
@@ -91,7 +91,7 @@ describe("work()", () => {
     await clock.advance(29_000);
     expect(await queue.claim("other")).toEqual([]);
     await clock.advance(2_000);
-    expect(await worker.close()).toEqual({ acknowledged: 1, failed: 0, lost: 0, dead: 0 });
+    expect(await worker.close()).toEqual({ acknowledged: 1, failed: 0, lost: 0, dead: 0, cancelled: 0 });
   });
 
   it("aborts the job's signal when the lease is lost, and does not count it as done", async () => {
@@ -114,7 +114,7 @@ describe("work()", () => {
     await queue.remove("admin", [id]);
     await clock.advance(1_500);
     expect(reasons.map((reason) => isSSSNError(reason, "lease_lost"))).toEqual([true]);
-    expect(await worker.close()).toEqual({ acknowledged: 0, failed: 0, lost: 1, dead: 0 });
+    expect(await worker.close()).toEqual({ acknowledged: 0, failed: 0, lost: 1, dead: 0, cancelled: 0 });
   });
 
   it("gives a failed job back with a growing rest, and passes the deliveries on", async () => {
@@ -137,7 +137,7 @@ describe("work()", () => {
       [2, 1_000],
       [3, 3_000],
     ]);
-    expect(await worker.close()).toEqual({ acknowledged: 1, failed: 2, lost: 0, dead: 0 });
+    expect(await worker.close()).toEqual({ acknowledged: 1, failed: 2, lost: 0, dead: 0, cancelled: 0 });
   });
 
   it("bounds a whole job by maxMs, also one that ignores its signal", async () => {
@@ -166,7 +166,7 @@ describe("work()", () => {
     await clock.advance(1);
     const closing = worker.close({ timeoutMs: 2_000 });
     await clock.advance(2_000);
-    expect(await closing).toEqual({ acknowledged: 0, failed: 1, lost: 0, dead: 0 });
+    expect(await closing).toEqual({ acknowledged: 0, failed: 1, lost: 0, dead: 0, cancelled: 0 });
     await clock.advance(60_000);
     expect(await queue.claim("next")).toHaveLength(1);
   });

@@ -4,15 +4,19 @@ import { type ChannelGuarantee, type ChannelUnderTest, type TestedKind, type Tes
 import { channelDeliveryGuarantees } from "./channel-delivery-guarantees.js";
 import { channelLiveGuarantees } from "./channel-live-guarantees.js";
 import { channelReadGuarantees } from "./channel-read-guarantees.js";
+import { channelWorkGuarantees } from "./channel-work-guarantees.js";
 import { claimGuarantees } from "./claim-guarantees.js";
 import { deadLetterGuarantees } from "./dead-letter-guarantees.js";
 import { runGuarantees, type Guarantee, type TestRunner } from "./guarantee.js";
 import { Bench, type StoreHarness } from "./harness.js";
 import { deliveryGuarantees } from "./delivery-guarantees.js";
 import { idempotenceGuarantees } from "./idempotence-guarantees.js";
+import { keyGuarantees } from "./key-guarantees.js";
 import { leaseGuarantees } from "./lease-guarantees.js";
 import { logGuarantees } from "./log-guarantees.js";
-import { commands, compare } from "./model.js";
+import { commands, compare } from "./model/compare.js";
+import { orderGuarantees } from "./order-guarantees.js";
+import { regimeGuarantees } from "./regime-guarantees.js";
 import { restartGuarantees } from "./restart-guarantees.js";
 import { retentionGuarantees } from "./retention-guarantees.js";
 import { settlementGuarantees } from "./settlement-guarantees.js";
@@ -39,6 +43,9 @@ export const storeGuarantees: readonly Guarantee[] = [
   ...deliveryGuarantees,
   ...deadLetterGuarantees,
   ...timeToLiveGuarantees,
+  ...keyGuarantees,
+  ...regimeGuarantees,
+  ...orderGuarantees,
   ...restartGuarantees,
 ];
 
@@ -48,6 +55,7 @@ export const channelGuarantees: readonly ChannelGuarantee[] = [
   ...channelLiveGuarantees,
   ...channelClaimGuarantees,
   ...channelDeliveryGuarantees,
+  ...channelWorkGuarantees,
 ];
 
 /** How thorough the property-based part is. */

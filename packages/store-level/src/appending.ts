@@ -6,6 +6,7 @@ import type { ChannelKeys } from "./keys.js";
 import type { LogState } from "./log-state.js";
 import type { MessageReader } from "./message-reader.js";
 import { encodeMessage, type StoredMessage } from "./records.js";
+import { planSuperseding } from "./removing.js";
 
 /** What the log already knows of the ids of a batch. */
 export interface KnownIds {
@@ -52,6 +53,7 @@ export interface AppendContext {
   readonly channelId: string;
   readonly state: LogState;
   readonly keys: ChannelKeys;
+  readonly database: Database;
   readonly clock: LogClock;
   readonly addressed: boolean;
   /** Tells whoever waits for new messages. */
@@ -118,12 +120,10 @@ function findRepeated(
   return sequence === undefined ? undefined : { sequence, message: known.messages.get(sequence)?.message };
 }
 
-function commitOf(
-  { state, keys, addressed, announce }: AppendContext,
-  fresh: readonly ChannelMessage[],
-  givenIds: ReadonlyMap<string, ChannelMessage>,
-): Commit {
+function commitOf(context: AppendContext, fresh: readonly ChannelMessage[], givenIds: ReadonlyMap<string, ChannelMessage>): Commit {
+  const { state, keys, database, addressed, announce } = context;
   const puts: [string, string][] = [];
+  const deletes: string[] = [];
   const sizes: number[] = [];
   for (const message of fresh) {
     const isGiven = givenIds.has(message.id);
@@ -136,9 +136,11 @@ function commitOf(
       state.delayed.add(message.sequence, message.availableAt);
     }
     if (message.validUntil !== undefined) {
-      puts.push([keys.expiringEntry(message.validUntil, message.sequence), ""]);
-      state.expiring.add(message.sequence, message.validUntil);
+      puts.push([keys.expiringEntry(message.validUntil, message.sequence), message.key ?? ""]);
+      state.expiring.add(message.sequence, message.validUntil, message.key);
     }
+    state.work.add(database, message, puts);
+    if (message.supersede !== undefined) planSuperseding(state, keys, database, message.supersede, message, { puts, deletes });
     if (isGiven) puts.push([keys.id(message.id), String(message.sequence)]);
     if (addressed) puts.push([keys.laneEntry(message.recipientId ?? COMMON_LANE, message.sequence), ""]);
   }
@@ -147,14 +149,15 @@ function commitOf(
   state.newestTimestamp = (fresh[fresh.length - 1] as ChannelMessage).timestamp;
   return {
     puts,
-    deletes: NO_DELETES,
+    deletes,
     late: state.headerEntry,
     stored: () => {
-      for (let index = 0; index < fresh.length; index++) state.recent.push(fresh[index] as ChannelMessage, sizes[index] as number);
+      for (let index = 0; index < fresh.length; index++) {
+        state.recent.push(fresh[index] as ChannelMessage, sizes[index] as number);
+        state.work.stored(fresh[index] as ChannelMessage);
+      }
       state.stored = (fresh[fresh.length - 1] as ChannelMessage).sequence;
     },
     announce,
   };
 }
-
-const NO_DELETES: readonly string[] = [];

@@ -5,7 +5,7 @@ import { CommitMark, machineStart, type Mark } from "./evidence/commit-mark.js";
 import { checkLater, inspectFiles, recoveryLogs } from "./evidence/inspection.js";
 import { cutLogs } from "./evidence/log-sequence.js";
 import { codeOf, damaged, storeFailure } from "./failures.js";
-import { FORMAT_KEY, FORMAT_VERSION, GROUP_KEY } from "./keys.js";
+import { FORMAT_KEY, FORMAT_VERSION, FORMAT_WITH_ORDER, GROUP_KEY } from "./keys.js";
 import { FolderLock } from "./folder-lock.js";
 import { OwnerFile } from "./owner-file.js";
 
@@ -161,10 +161,10 @@ export class DatabaseFolder {
     const { folder } = this.#options;
     const version = await database.get(FORMAT_KEY);
     if (version === undefined) await database.put(FORMAT_KEY, FORMAT_VERSION, { sync: true });
-    else if (version !== FORMAT_VERSION) {
+    else if (version !== FORMAT_VERSION && version !== FORMAT_WITH_ORDER) {
       throw new SSSNError(
         "store_unavailable",
-        `The store in ${folder} has format ${version}; this version of @sssn/store-level reads format ${FORMAT_VERSION}. Use the version that wrote it.`,
+        `The store in ${folder} has format ${version}; this version of @sssn/store-level reads formats ${FORMAT_VERSION} and ${FORMAT_WITH_ORDER}. Use the version that wrote it.`,
       );
     }
   }

@@ -1,3 +1,5 @@
+import type { WorkLane } from "@sssn/core/log-state";
+
 /**
  * The key space. `!` sorts below every character of an identifier, and no identifier contains it, so no identifier can reach into
  * another channel's keys or another kind of entry.
@@ -15,14 +17,25 @@
  *     <number>x<sequence>              removed from this sequence up to the one in the value
  *     <number>d<time>!<sequence>       when a message that was written with a delay may be claimed
  *     <number>t<time>!<message id>     when an id of a removed message may be forgotten
+ *     <number>q<priority><recipient>!<sequence>  logs with keys or priorities: who waits in which lane, behind which one of its key
+ *     <number>k<key>!<sequence>        a message of a key that is not settled out of its order
+ *     <number>k<key>!                  the last message of a key
+ *     <number>n<name>                  the last message of a name that can be superseded, and its key
+ *     <number>e<time>!<sequence>       when the time to live of a message is over; its key
+ *     <number>p<sequence>              past their time to live from this sequence up to the one in the value
+ *     <number>y<sequence>              superseded from this sequence up to the one in the value
  *     <number>c<owner>!<name>          a cursor
  *     <number>g<group>!                a group exists
  *     <number>g<group>!s<sequence>     settled from this sequence up to the one in the value
  *     <number>g<group>!u<sequence>     unfinished: a claim that was extended, a delay, something that came back, a dead letter
  *     <number>g<group>!b<number>       what one call has claimed, while any of it is live and not stored by itself
+ *     <number>g<group>!r               what bounds the group's work
+ *     <number>g<group>!w<time>         how many were handed out at that time, as far as the group's rate asks for it
  */
 export const FORMAT_KEY = "!format";
 export const FORMAT_VERSION = "1";
+/** Of a store with keys, priorities, regimes, or cancelled or superseded messages: earlier releases would hand out what they must not. */
+export const FORMAT_WITH_ORDER = "2";
 export const GROUP_KEY = "!group";
 export const STEADY_KEY = "!steady";
 
@@ -133,6 +146,42 @@ export class ChannelKeys {
 
   expiringEntry(validUntil: number, sequence: number): string {
     return `${this.expiring}${sortable(validUntil)}!${sortable(sequence)}`;
+  }
+
+  get superseded(): string {
+    return `${this.#prefix}y`;
+  }
+
+  get allWaiting(): string {
+    return `${this.#prefix}q`;
+  }
+
+  waiting({ recipient, priority }: WorkLane): string {
+    return `${this.allWaiting}${priority}${recipient}!`;
+  }
+
+  waitingEntry(lane: WorkLane, sequence: number): string {
+    return this.waiting(lane) + sortable(sequence);
+  }
+
+  get allKeyed(): string {
+    return `${this.#prefix}k`;
+  }
+
+  lastKeyed(key: string): string {
+    return `${this.allKeyed}${key}!`;
+  }
+
+  keyed(key: string, sequence: number): string {
+    return this.lastKeyed(key) + sortable(sequence);
+  }
+
+  get allNamed(): string {
+    return `${this.#prefix}n`;
+  }
+
+  named(name: string): string {
+    return this.allNamed + name;
   }
 
   get expired(): string {

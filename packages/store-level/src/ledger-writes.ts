@@ -1,10 +1,10 @@
 import type { ClaimBatch, ClaimLedger } from "@sssn/core/log-state";
-import { parseSortable, sortable, type ChannelKeys } from "./keys.js";
+import { FORMAT_KEY, FORMAT_WITH_ORDER, parseSortable, sortable, type ChannelKeys } from "./keys.js";
 
 /** Adds what a group's ledger has changed to a commit. */
 export function ledgerWrites(keys: ChannelKeys, group: string, ledger: ClaimLedger, puts: [string, string][], deletes: string[]): void {
-  const { records, batches, settled } = ledger.takeChanges();
-  if (records.size === 0 && batches.size === 0 && settled.size === 0) return;
+  if (!ledger.hasChanges) return;
+  const { records, batches, settled, grants, regime } = ledger.takeChanges();
   const prefix = keys.group(group);
   puts.push([prefix, ""]);
   const write = <Value>(kind: string, changes: ReadonlyMap<number, Value | undefined>, encode: (value: Value) => string): void => {
@@ -17,6 +17,10 @@ export function ledgerWrites(keys: ChannelKeys, group: string, ledger: ClaimLedg
   write("u", records, JSON.stringify);
   write("b", batches, encodeBatch);
   write("s", settled, String);
+  write("w", grants, String);
+  if (regime) puts.push([`${prefix}r`, JSON.stringify(regime)]);
+  if (regime || [...records.values()].some((record) => record?.state === "cancelled" || record?.isBehind))
+    puts.push([FORMAT_KEY, FORMAT_WITH_ORDER]);
 }
 
 type BatchFields = [
@@ -29,7 +33,8 @@ type BatchFields = [
   lanes: string[] | 0,
   working?: number | null,
   workerId?: string | null,
-  reasons?: (string | null)[],
+  reasons?: (string | null)[] | null,
+  keys?: (string | null)[],
 ];
 
 /** Most claims are first ones, in logs without recipients: what is the same everywhere is left out. */
@@ -44,20 +49,25 @@ function encodeBatch({ readerId, leaseMs, expiresAt, token, claims, working, wor
     claims.every(({ lane }) => lane === "") ? 0 : claims.map(({ lane }) => lane),
   ];
   const hasReasons = claims.some(({ reason }) => reason !== undefined);
-  if (working !== undefined || workerId !== undefined || hasReasons) fields.push(working ?? null);
-  if (workerId !== undefined || hasReasons) fields.push(workerId ?? null);
-  if (hasReasons) fields.push(claims.map(({ reason }) => reason ?? null));
+  const hasKeys = claims.some(({ key }) => key !== undefined);
+  if (working !== undefined || workerId !== undefined || hasReasons || hasKeys) fields.push(working ?? null);
+  if (workerId !== undefined || hasReasons || hasKeys) fields.push(workerId ?? null);
+  if (hasReasons || hasKeys) fields.push(hasReasons ? claims.map(({ reason }) => reason ?? null) : null);
+  if (hasKeys) fields.push(claims.map(({ key }) => key ?? null));
   return JSON.stringify(fields);
 }
 
 /** @param entry the part of the key behind the group. */
 export function decodeBatch(entry: string, value: string): ClaimBatch {
-  const [readerId, leaseMs, expiresAt, token, sequences, deliveries, lanes, working, workerId, reasons] = JSON.parse(value) as BatchFields;
+  const [readerId, leaseMs, expiresAt, token, sequences, deliveries, lanes, working, workerId, reasons, claimKeys] = JSON.parse(
+    value,
+  ) as BatchFields;
   const claims = sequences.map((sequence, index) => ({
     sequence,
     deliveries: deliveries === 0 ? 1 : (deliveries[index] ?? 1),
     lane: lanes === 0 ? "" : (lanes[index] ?? ""),
     ...reasonAt(reasons?.[index]),
+    ...keyAt(claimKeys?.[index]),
   }));
   return {
     number: parseSortable(entry.slice(1)),
@@ -73,4 +83,8 @@ export function decodeBatch(entry: string, value: string): ClaimBatch {
 
 function reasonAt(reason: string | null | undefined): { reason?: string } {
   return reason == null ? {} : { reason };
+}
+
+function keyAt(key: string | null | undefined): { key?: string } {
+  return key == null ? {} : { key };
 }

@@ -7,8 +7,6 @@ import {
   type ClaimRequest,
   type Clock,
   type CursorKey,
-  type DeadMessage,
-  type DeadRequest,
   type GroupStats,
   type LogBounds,
   type LogPage,
@@ -16,11 +14,18 @@ import {
   type MessageDraft,
   type ReadRequest,
   type RetentionPolicy,
-  type SettleResult,
-  type Settlement,
   type WriteReceipt,
 } from "@sssn/core";
-import { ClaimLedger, LogClock, checkPosition, cursorStats, deletedLog, groupStats, type LogView } from "@sssn/core/log-state";
+import {
+  ClaimLedger,
+  LogClock,
+  type WorkGroups,
+  checkPosition,
+  cursorStats,
+  deletedLog,
+  groupStats,
+  type LogView,
+} from "@sssn/core/log-state";
 import { lookUpIds, planAppend, planNew, type AppendContext } from "./appending.js";
 import type { Database } from "./database-folder.js";
 import type { ChannelEntry } from "./channel-register.js";
@@ -29,11 +34,14 @@ import { ChannelKeys } from "./keys.js";
 import { LevelCursors } from "./level-cursors.js";
 import { LevelGroups, type Current } from "./level-groups.js";
 import { LogState } from "./log-state.js";
-import { MessageReader, lanesOf } from "./message-reader.js";
-import { chooseVictims, sparedDead, planForgetting, planRemoval } from "./removing.js";
+import { MessageReader, recipientsFor } from "./message-reader.js";
+import { chooseVictims, earlierOfKeys, planForgetting, planRemoval, sparedDead, type RemovalContext } from "./removing.js";
+
+/** What a log does itself; what is done with the work of its groups, {@link WorkGroups} does. */
+type GuardedLog = Omit<ChannelLog, "settle" | "setRegime" | "cancel" | "reschedule" | "job" | "jobs" | "dead" | "forwarded" | "requeue">;
 
 /** One channel in the database. Decides in memory, in one turn of the event loop, and answers when the decision is stored. */
-export class LevelChannelLog implements ChannelLog {
+export class LevelChannelLog implements GuardedLog {
   readonly channelId: string;
   readonly #entry: Required<ChannelEntry>;
   readonly #engine: Engine;
@@ -58,7 +66,7 @@ export class LevelChannelLog implements ChannelLog {
       entry,
       keys,
       clock,
-      await LogState.load(database, keys, channelId, engine.steady),
+      await LogState.load(database, keys, channelId, entry.addressed, engine.steady),
       generation,
     );
   }
@@ -108,7 +116,8 @@ export class LevelChannelLog implements ChannelLog {
 
   /** After a failed write only the database knows what is there. */
   async #reload(): Promise<void> {
-    this.#current.state = await LogState.load(this.#engine.reopened, this.#keys, this.channelId, this.#engine.steady);
+    const { reopened, steady } = this.#engine;
+    this.#current.state = await LogState.load(reopened, this.#keys, this.channelId, this.#entry.addressed, steady);
     this.#current.generation = this.#engine.generation;
     this.#appending = this.#appendingTo(this.#current.state);
     this.#groups.reload();
@@ -116,8 +125,15 @@ export class LevelChannelLog implements ChannelLog {
   }
 
   #appendingTo(state: LogState): AppendContext {
-    const { channelId } = this;
-    return { channelId, state, keys: this.#keys, clock: this.#clock, addressed: this.#entry.addressed, announce: () => this.#changed() };
+    return {
+      channelId: this.channelId,
+      state,
+      keys: this.#keys,
+      database: this.#engine.reopened,
+      clock: this.#clock,
+      addressed: this.#entry.addressed,
+      announce: () => this.#changed(),
+    };
   }
 
   append(drafts: readonly MessageDraft[]): Promise<readonly WriteReceipt[]> {
@@ -175,7 +191,7 @@ export class LevelChannelLog implements ChannelLog {
     const skipped = Math.max(0, state.first - 1 - after);
     if (audience !== undefined) {
       this.#assertAddressed();
-      const { stored, position } = await this.#reader.scanLanes(database, state, lanesOf(audience), after, limit, maxBytes);
+      const { stored, position } = await this.#reader.scanRecipients(database, state, recipientsFor(audience), after, limit, maxBytes);
       return { messages: messagesOf(stored), position, skipped };
     }
     const recent = state.recent.behind(after, limit, maxBytes);
@@ -218,31 +234,20 @@ export class LevelChannelLog implements ChannelLog {
 
   claim(request: ClaimRequest): Promise<ClaimPage> {
     if (request.audience !== undefined) this.#assertAddressed();
-    return this.#groups.claim(request);
+    return this.#groups.work.claim(request);
   }
 
-  settle(group: string, readerId: string, settlements: readonly Settlement[]): Promise<readonly SettleResult[]> {
-    return this.#groups.settle(group, readerId, settlements);
-  }
-
-  dead(group: string, request: DeadRequest): Promise<readonly DeadMessage[]> {
-    return this.#groups.dead(group, request);
-  }
-
-  forwarded(group: string, ids: readonly string[]): Promise<void> {
-    return this.#groups.forwarded(group, ids);
-  }
-
-  requeue(group: string, ids?: readonly string[]): Promise<number> {
-    return this.#groups.requeue(group, ids);
+  /** What is done with the work of its groups. */
+  get work(): WorkGroups {
+    return this.#groups.work;
   }
 
   hasGroup(group: string): boolean {
-    return this.#groups.has(group);
+    return this.#groups.work.has(group);
   }
 
   get groupCount(): number {
-    return this.#groups.count;
+    return this.#groups.work.count;
   }
 
   deleteGroup(group: string): Promise<boolean> {
@@ -259,7 +264,7 @@ export class LevelChannelLog implements ChannelLog {
     const now = this.#clock.now();
     await this.#engine.commit(this.#current.generation, await planForgetting(database, this.#keys, now), undefined);
     await this.#groups.expire();
-    if (policy.maxDeadAgeMs !== undefined) await this.#groups.forgetDead(policy.maxDeadAgeMs);
+    if (policy.maxDeadAgeMs !== undefined) await this.#groups.work.forgetDead(this.#engine.steady.now() - policy.maxDeadAgeMs);
     const spared = await sparedDead(database, this.#current.state, this.#reader, policy);
     let removed = 0;
     for (let from = 1; from < Infinity;) {
@@ -267,7 +272,8 @@ export class LevelChannelLog implements ChannelLog {
       const { victims, next } = await chooseVictims(database, state, this.#reader, policy, now, from, spared);
       from = next;
       if (victims.length === 0) continue;
-      const plan = planRemoval(state, this.#keys, this.#entry.addressed, victims, now);
+      const earlier = await earlierOfKeys(database, this.#keys, victims);
+      const plan = planRemoval(this.#removingFrom(database, state), victims, earlier);
       await this.#engine.commit(generation, plan.commit, undefined);
       removed += plan.removed;
     }
@@ -279,9 +285,14 @@ export class LevelChannelLog implements ChannelLog {
     const [state, generation] = [this.#current.state, this.#current.generation];
     const known = await lookUpIds(database, state, this.#keys, this.#reader, ids);
     const victims = [...new Set(known.sequences.values())].flatMap((sequence) => known.messages.get(sequence) ?? []);
-    const plan = planRemoval(state, this.#keys, this.#entry.addressed, victims, this.#clock.now());
+    const earlier = await earlierOfKeys(database, this.#keys, victims);
+    const plan = planRemoval(this.#removingFrom(database, state), victims, earlier);
     await this.#engine.commit(generation, plan.commit, undefined);
     return plan.removed;
+  }
+
+  #removingFrom(database: Database, state: LogState): RemovalContext {
+    return { state, keys: this.#keys, database, addressed: this.#entry.addressed, now: this.#clock.now() };
   }
 
   #view(database: Database, state: LogState): LogView {

@@ -1,4 +1,4 @@
-import type { SteadyClock } from "@sssn/core";
+import type { GroupRegime, SteadyClock } from "@sssn/core";
 import { ClaimLedger, DueTimes, IntervalSet, type ClaimBatch, type ClaimRecord, type Interval } from "@sssn/core/log-state";
 import type { Database } from "./database-folder.js";
 import type { Commit } from "./engine.js";
@@ -6,6 +6,7 @@ import { corrupted, decodeMessage } from "./records.js";
 import { rangeOf, parseSortable, sortable, type ChannelKeys } from "./keys.js";
 import { decodeBatch } from "./ledger-writes.js";
 import { RecentMessages } from "./recent-messages.js";
+import { WorkIndex, type OrderedHeader } from "./work-index.js";
 
 /** What a header holds. */
 export interface Header {
@@ -14,6 +15,8 @@ export interface Header {
   readonly bytes: number;
   /** The newest timestamp; missing where an earlier release wrote last. */
   readonly time?: number;
+  /** Left out: no message has or had a key or a priority. */
+  readonly order?: OrderedHeader;
 }
 
 interface LoadedState {
@@ -21,7 +24,9 @@ interface LoadedState {
   readonly header: Header;
   readonly removed: IntervalSet;
   readonly expired: IntervalSet;
+  readonly superseded: IntervalSet;
   readonly ledgers: Map<string, ClaimLedger>;
+  readonly work: WorkIndex;
 }
 
 /** What of a log is held in memory: figures, holes, and what is unfinished. Loaded at open, at a cost that does not grow with the log. */
@@ -35,6 +40,9 @@ export class LogState {
   readonly expiring = new DueTimes();
   /** Kept messages whose time to live is over. */
   readonly expired: IntervalSet;
+  /** Kept messages that were replaced by later ones before anybody had them. */
+  readonly superseded: IntervalSet;
+  readonly work: WorkIndex;
   readonly recent = new RecentMessages();
   /** Cursors that were looked at. */
   readonly cursors = new Map<string, number>();
@@ -51,12 +59,14 @@ export class LogState {
   /** No later message has a lower one. */
   newestTimestamp: number;
 
-  private constructor(headerKey: string, { steady, header, removed, expired, ledgers }: LoadedState) {
+  private constructor(headerKey: string, { steady, header, removed, expired, superseded, ledgers, work }: LoadedState) {
     this.newestTimestamp = header.time ?? 0;
     this.headerEntry = [[headerKey, () => this.#header()]];
     this.steady = steady;
     this.removed = removed;
     this.expired = expired;
+    this.superseded = superseded;
+    this.work = work;
     this.ledgers = ledgers;
     this.last = header.last;
     this.stored = header.last;
@@ -65,14 +75,16 @@ export class LogState {
   }
 
   /** @throws SSSNError `store_corrupted` when the last message that the header speaks of is not there. */
-  static async load(database: Database, keys: ChannelKeys, channelId: string, steady: SteadyClock): Promise<LogState> {
+  static async load(database: Database, keys: ChannelKeys, channelId: string, addressed: boolean, steady: SteadyClock): Promise<LogState> {
     const header = await readHeader(database, keys);
     const removed = new IntervalSet(await readIntervals(database, keys.removed));
     const time = await checkTail(database, keys, channelId, header.last, removed);
     const expired = new IntervalSet(await readIntervals(database, keys.expired));
-    const ledgers = await loadLedgers(database, keys, steady, [...removed, ...expired]);
-    for (const ledger of ledgers.values()) ledger.expireAll(expired);
-    const state = new LogState(keys.header, { steady, header: { time, ...header }, removed, expired, ledgers });
+    const superseded = new IntervalSet(await readIntervals(database, keys.superseded));
+    const ledgers = await loadLedgers(database, keys, steady, [...removed]);
+    for (const ledger of ledgers.values()) for (const retired of [expired, superseded]) ledger.orders.expireAll(retired);
+    const work = new WorkIndex(keys, addressed, header.order);
+    const state = new LogState(keys.header, { steady, header: { time, ...header }, removed, expired, superseded, ledgers, work });
     await readDueTimes(database, keys.delayed, steady.now(), state.delayed);
     await readDueTimes(database, keys.expiring, 0, state.expiring);
     return state;
@@ -82,13 +94,26 @@ export class LogState {
     return this.removed.nextAbsent(1);
   }
 
-  /** What no group has to do with: removed, or past its time. */
+  /** What no group has to do with: removed, past its time, or replaced. */
   get settledForAll(): Interval[] {
-    return [...this.removed, ...this.expired];
+    return [...this.removed, ...this.expired, ...this.superseded];
+  }
+
+  /** Whether no group that comes has to do with it. */
+  isRetired(sequence: number): boolean {
+    return this.removed.has(sequence) || this.expired.has(sequence) || this.superseded.has(sequence);
   }
 
   #header(): string {
-    return JSON.stringify({ last: this.last, count: this.count, bytes: this.bytes, time: this.newestTimestamp } satisfies Header);
+    const order = this.work.header;
+    const header: Header = {
+      last: this.last,
+      count: this.count,
+      bytes: this.bytes,
+      time: this.newestTimestamp,
+      ...(order ? { order } : {}),
+    };
+    return JSON.stringify(header);
   }
 }
 
@@ -116,9 +141,9 @@ export async function readIntervals(database: Database, prefix: string): Promise
 }
 
 async function readDueTimes(database: Database, prefix: string, from: number, due: DueTimes): Promise<void> {
-  for await (const key of database.keys({ gte: prefix + sortable(from), lt: rangeOf(prefix).lt })) {
-    const [time = "", sequence = ""] = key.slice(prefix.length).split("!");
-    due.add(parseSortable(sequence), parseSortable(time));
+  for await (const [entry, key] of database.iterator({ gte: prefix + sortable(from), lt: rangeOf(prefix).lt })) {
+    const [time = "", sequence = ""] = entry.slice(prefix.length).split("!");
+    due.add(parseSortable(sequence), parseSortable(time), key === "" ? undefined : key);
   }
 }
 
@@ -129,6 +154,8 @@ interface GroupEntry {
   readonly settled?: Interval;
   readonly record?: ClaimRecord;
   readonly batch?: ClaimBatch;
+  readonly regime?: GroupRegime;
+  readonly grants?: readonly [at: number, count: number];
 }
 
 /** @throws SyntaxError when the entry can't be read. */
@@ -137,23 +164,35 @@ export function decodeGroupEntry(keys: ChannelKeys, key: string, value: string):
   if (entry.startsWith("s")) return { key, group, settled: { start: parseSortable(entry.slice(1)), end: Number(value) } };
   if (entry.startsWith("u")) return { key, group, record: JSON.parse(value) as ClaimRecord };
   if (entry.startsWith("b")) return { key, group, batch: decodeBatch(entry, value) };
+  if (entry === "r") return { key, group, regime: JSON.parse(value) as GroupRegime };
+  if (entry.startsWith("w")) return { key, group, grants: [parseSortable(entry.slice(1)), Number(value)] };
   return { key, group };
+}
+
+interface FoundGroup {
+  readonly settled: Interval[];
+  readonly records: ClaimRecord[];
+  readonly batches: ClaimBatch[];
+  readonly grants: (readonly [number, number])[];
+  regime?: GroupRegime;
 }
 
 async function loadLedgers(
   database: Database,
   keys: ChannelKeys,
   steady: SteadyClock,
-  settledForAll: readonly Interval[],
+  removed: readonly Interval[],
 ): Promise<Map<string, ClaimLedger>> {
-  const found = new Map<string, { settled: Interval[]; records: ClaimRecord[]; batches: ClaimBatch[] }>();
+  const found = new Map<string, FoundGroup>();
   for await (const [key, value] of database.iterator(rangeOf(keys.groups))) {
-    const { group: name, settled, record, batch } = decodeGroupEntry(keys, key, value);
+    const { group: name, settled, record, batch, regime, grants } = decodeGroupEntry(keys, key, value);
     let group = found.get(name);
-    if (!group) found.set(name, (group = { settled: [...settledForAll], records: [], batches: [] }));
+    if (!group) found.set(name, (group = { settled: [...removed], records: [], batches: [], grants: [] }));
     if (settled) group.settled.push(settled);
     if (record) group.records.push(record);
     if (batch) group.batches.push(batch);
+    if (regime) group.regime = regime;
+    if (grants) group.grants.push(grants);
   }
   return new Map([...found].map(([name, stored]) => [name, new ClaimLedger(() => steady.now(), stored)]));
 }

@@ -91,18 +91,18 @@ export class MessageReader {
   }
 
   /** What a reader of an addressed log may see behind a sequence. */
-  async scanLanes(
+  async scanRecipients(
     database: Database,
     state: LogState,
-    lanes: readonly string[],
+    recipients: readonly string[],
     after: number,
     limit: number,
     maxBytes = Infinity,
   ): Promise<Stretch> {
     const end = state.stored;
     const found = await Promise.all(
-      [...new Set(lanes)].map((lane) => {
-        const prefix = this.#keys.lane(lane);
+      [...new Set(recipients)].map((recipient) => {
+        const prefix = this.#keys.lane(recipient);
         return database.keys({ gt: prefix + sortable(after), lt: rangeOf(prefix).lt, limit }).all();
       }),
     );
@@ -121,7 +121,7 @@ export class MessageReader {
   }
 }
 
-/** The lanes that an audience reads. */
-export function lanesOf(audience: string): readonly string[] {
+/** Whose messages an audience reads. */
+export function recipientsFor(audience: string): readonly string[] {
   return [COMMON_LANE, audience];
 }

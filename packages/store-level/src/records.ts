@@ -16,7 +16,10 @@ type Fields = [
   availableAt?: number,
   givenId?: 0 | 1,
   validUntil?: number,
+  order?: OrderFields,
 ];
+
+type OrderFields = [key: string | 0, priority: number | null, supersede?: string];
 
 /** A message as it lies in the database. */
 export interface StoredMessage {
@@ -37,9 +40,24 @@ export function encodeMessage(message: ChannelMessage, givenId: boolean): string
 }
 
 function fieldsOf(
-  { id, timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, availableAt, validUntil }: ChannelMessage,
+  {
+    id,
+    timestamp,
+    senderId,
+    content,
+    metadata,
+    correlationId,
+    replyTo,
+    recipientId,
+    availableAt,
+    validUntil,
+    key,
+    priority,
+    supersede,
+  }: ChannelMessage,
   givenId: boolean,
 ): Fields {
+  const isOrdered = key !== undefined || priority !== undefined || supersede !== undefined;
   if (
     metadata === NO_METADATA &&
     correlationId === undefined &&
@@ -47,6 +65,7 @@ function fieldsOf(
     recipientId === undefined &&
     availableAt === undefined &&
     validUntil === undefined &&
+    !isOrdered &&
     !givenId
   )
     return [id, timestamp, senderId, content];
@@ -62,7 +81,8 @@ function fieldsOf(
     availableAt ?? 0,
     givenId ? 1 : 0,
   ];
-  if (validUntil !== undefined) fields.push(validUntil);
+  if (validUntil !== undefined || isOrdered) fields.push(validUntil ?? 0);
+  if (isOrdered) fields.push(supersede === undefined ? [key ?? 0, priority ?? null] : [key ?? 0, priority ?? null, supersede]);
   return fields;
 }
 
@@ -71,9 +91,8 @@ export function decodeMessage(channelId: string, sequence: number, record: strin
   const json = record.slice(CHECKSUM_DIGITS);
   if (checksum(json, sequence) !== Number(`0x${record.slice(0, CHECKSUM_DIGITS)}`))
     throw corrupted(channelId, sequence, "its checksum does not fit its content");
-  const [id, timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, availableAt, givenId, validUntil] = JSON.parse(
-    json,
-  ) as Fields;
+  const [id, timestamp, senderId, content, metadata, correlationId, replyTo, recipientId, availableAt, givenId, validUntil, order] =
+    JSON.parse(json) as Fields;
   const message: { -readonly [Field in keyof ChannelMessage]: ChannelMessage[Field] } = {
     id,
     sequence,
@@ -86,7 +105,13 @@ export function decodeMessage(channelId: string, sequence: number, record: strin
   if (replyTo) message.replyTo = replyTo;
   if (recipientId) message.recipientId = recipientId;
   if (availableAt) message.availableAt = availableAt;
-  if (validUntil !== undefined) message.validUntil = validUntil;
+  if (validUntil) message.validUntil = validUntil;
+  if (order) {
+    const [key, priority, supersede] = order;
+    if (key) message.key = key;
+    if (priority !== null) message.priority = priority;
+    if (supersede !== undefined) message.supersede = supersede;
+  }
   return { message: Object.freeze(message), givenId: givenId === 1, bytes: record.length };
 }
 

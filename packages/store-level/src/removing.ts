@@ -7,6 +7,7 @@ import { rangeOf, sortable, type ChannelKeys } from "./keys.js";
 import type { LogState } from "./log-state.js";
 import type { MessageReader } from "./message-reader.js";
 import type { StoredMessage } from "./records.js";
+import { previousOfKey } from "./work-index.js";
 
 /** An id is remembered for at least this long after its write, even when its message is gone. */
 const REMEMBER_IDS_MS = 600_000;
@@ -44,7 +45,7 @@ export async function chooseVictims(
 }
 
 function isSettledEverywhere(state: LogState, sequence: number): boolean {
-  if (state.ledgers.size === 0) return state.expired.has(sequence);
+  if (state.ledgers.size === 0) return state.isRetired(sequence);
   return [...state.ledgers.values()].every((ledger) => ledger.isSettled(sequence));
 }
 
@@ -73,7 +74,7 @@ export async function sparedDead(
 
 /** Jumps over unfinished work, however much of it there is. */
 function nextSettledEverywhere(state: LogState, from: number): number | undefined {
-  if (state.ledgers.size === 0) return state.expired.nextPresent(from);
+  if (state.ledgers.size === 0) return nextRetired(state, from);
   let candidate: number | undefined = state.removed.nextAbsent(from);
   for (;;) {
     const before: number = candidate;
@@ -86,18 +87,73 @@ function nextSettledEverywhere(state: LogState, from: number): number | undefine
   }
 }
 
-/** Takes messages out of the state and works out what to write. Synchronous; those that are gone already are left out. */
-export function planRemoval(
+/** The next message that is there and that no group has to do with. */
+function nextRetired(state: LogState, from: number): number | undefined {
+  const next = Math.min(state.expired.nextPresent(from) ?? Infinity, state.superseded.nextPresent(from) ?? Infinity);
+  return next === Infinity ? undefined : next;
+}
+
+/** The log that is removed from. */
+export interface RemovalContext {
+  readonly state: LogState;
+  readonly keys: ChannelKeys;
+  readonly database: Database;
+  readonly addressed: boolean;
+  readonly now: number;
+}
+
+/** The last message of each key that stays when these go, where there is one. */
+export async function earlierOfKeys(
+  database: Database,
+  keys: ChannelKeys,
+  victims: readonly StoredMessage[],
+): Promise<Map<string, number>> {
+  const [gone, names] = [
+    new Set(victims.map(({ message }) => message.sequence)),
+    new Set(victims.flatMap(({ message }) => message.key ?? [])),
+  ];
+  const earlier = new Map<string, number>();
+  for (const key of names) {
+    let last = await previousOfKey(database, keys, key, Number.MAX_SAFE_INTEGER);
+    while (last !== undefined && gone.has(last)) last = await previousOfKey(database, keys, key, last);
+    if (last !== undefined) earlier.set(key, last);
+  }
+  return earlier;
+}
+
+/** The last message of a name is settled wherever it waits and nobody has had it. */
+export function planSuperseding(
   state: LogState,
   keys: ChannelKeys,
-  addressed: boolean,
+  database: Database,
+  name: string,
+  by: ChannelMessage,
+  { puts, deletes }: { readonly puts: [string, string][]; readonly deletes: string[] },
+): void {
+  const replaced = state.work.lastOfName(database, name);
+  state.work.name(name, by, puts);
+  if (!replaced || state.isRetired(replaced.sequence)) return;
+  const { sequence, key } = replaced;
+  const outcomes = [...state.ledgers.values()].map((ledger) => ledger.orders.supersede(sequence, key));
+  for (const [group, ledger] of state.ledgers) ledgerWrites(keys, group, ledger, puts, deletes);
+  if (!outcomes.every((isReplaced) => isReplaced)) return;
+  const ranges: ChangedRanges = new Map();
+  addTo(state.superseded, sequence, ranges);
+  if (key !== undefined) deletes.push(keys.keyed(key, sequence));
+  rangeWrites(keys.superseded, ranges, puts, deletes);
+}
+
+/** Takes messages out of the state and works out what to write. Synchronous; those that are gone already are left out. */
+export function planRemoval(
+  { state, keys, database, addressed, now }: RemovalContext,
   victims: readonly StoredMessage[],
-  now: number,
+  earlierOfKeys: ReadonlyMap<string, number>,
 ): { removed: number; commit: Commit } {
   const puts: [string, string][] = [];
   const deletes: string[] = [];
   const removedRanges: ChangedRanges = new Map();
   const expiredRanges: ChangedRanges = new Map();
+  const supersededRanges: ChangedRanges = new Map();
   let removed = 0;
   for (const { message, givenId, bytes } of victims) {
     const { sequence } = message;
@@ -114,14 +170,18 @@ export function planRemoval(
       state.expiring.delete(sequence);
       deleteFrom(state.expired, sequence, expiredRanges);
     }
+    if (state.superseded.has(sequence)) deleteFrom(state.superseded, sequence, supersededRanges);
     if (givenId) forgetId(message, keys, now, puts, deletes);
-    for (const ledger of state.ledgers.values()) ledger.remove(sequence);
+    const { key } = message;
+    state.work.remove(database, message, key === undefined ? undefined : earlierOfKeys.get(key), puts, deletes);
+    for (const ledger of state.ledgers.values()) ledger.orders.remove(sequence, key);
     state.count--;
     state.bytes -= bytes;
     removed++;
   }
   rangeWrites(keys.removed, removedRanges, puts, deletes);
   rangeWrites(keys.expired, expiredRanges, puts, deletes);
+  rangeWrites(keys.superseded, supersededRanges, puts, deletes);
   if (removed > 0) state.recent.clear();
   for (const [name, ledger] of state.ledgers) ledgerWrites(keys, name, ledger, puts, deletes);
   return { removed, commit: { puts, deletes, late: state.headerEntry } };
@@ -134,10 +194,11 @@ export function planExpiry(state: LogState, keys: ChannelKeys, now: number): Com
   const puts: [string, string][] = [];
   const deletes: string[] = [];
   const ranges: ChangedRanges = new Map();
-  for (const { sequence, at } of due) {
+  for (const { sequence, at, key } of due) {
     addTo(state.expired, sequence, ranges);
     deletes.push(keys.expiringEntry(at, sequence));
-    for (const ledger of state.ledgers.values()) ledger.expire(sequence);
+    if (key !== undefined) deletes.push(keys.keyed(key, sequence));
+    for (const ledger of state.ledgers.values()) ledger.orders.expire(sequence, key);
   }
   rangeWrites(keys.expired, ranges, puts, deletes);
   for (const [name, ledger] of state.ledgers) ledgerWrites(keys, name, ledger, puts, deletes);

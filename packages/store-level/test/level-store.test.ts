@@ -104,9 +104,9 @@ describe("a store folder", () => {
     const store = open(path);
     await store.open("c");
     await store.close();
-    await raw(path, (database) => database.put("!format", "2"));
+    await raw(path, (database) => database.put("!format", "3"));
     const error = await failure(() => open(path).open("c"));
-    expect([error.code, error.message.includes("format 2")]).toEqual(["store_unavailable", true]);
+    expect([error.code, error.message.includes("format 3")]).toEqual(["store_unavailable", true]);
   });
 });
 

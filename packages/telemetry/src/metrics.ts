@@ -174,8 +174,8 @@ export class SystemMetrics {
   }
 
   async #ask(): Promise<void> {
-    const { state, ...ofChannels } = this.#gauges;
-    for (const gauge of [state, ...Object.values(ofChannels)]) gauge.reset();
+    const { state } = this.#gauges;
+    for (const gauge of Object.values(this.#gauges)) gauge.reset();
     const systems = this.#systems.flatMap(treeOf);
     for (const system of systems) state.set({ system: system.id, state: system.state }, 1);
     await Promise.all(
@@ -197,7 +197,8 @@ export class SystemMetrics {
     gauges.messages.set({ channel }, count);
     gauges.bytes.set({ channel }, bytes);
     gauges.last.set({ channel }, last);
-    for (const { group, oldestUnfinishedMs = 0, ...states } of groups) {
+    for (const { group, oldestUnfinishedMs = 0, totals, ...states } of groups) {
+      for (const event of GROUP_EVENTS) gauges.events.inc({ channel, group, event }, totals[event]);
       for (const state of ["ready", "claimed", "delayed", "dead"] as const) gauges.group.set({ channel, group, state }, states[state]);
       gauges.oldest.set({ channel, group }, oldestUnfinishedMs / 1_000);
     }
@@ -210,6 +211,19 @@ export class SystemMetrics {
   }
 }
 
+/** What is counted of a group. */
+const GROUP_EVENTS = [
+  "delivered",
+  "acknowledged",
+  "released",
+  "lapsed",
+  "deadLettered",
+  "cancelled",
+  "expired",
+  "superseded",
+  "removed",
+] as const;
+
 /** @param collect what a scrape waits for before it shows them. */
 function makeGauges(registers: Registry[], collect: () => Promise<void>) {
   const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[]): Gauge<Label> =>
@@ -220,6 +234,13 @@ function makeGauges(registers: Registry[], collect: () => Promise<void>) {
     bytes: gauge("sssn_channel_bytes", "Their size, as the store counts it.", ["channel"]),
     last: gauge("sssn_channel_last_sequence", "The last sequence given out.", ["channel"]),
     group: gauge("sssn_group_messages", "Unfinished messages of a group, by state.", ["channel", "group", "state"]),
+    events: new Counter({
+      name: "sssn_group_events_total",
+      help: "What has happened to the messages of a group since its log was opened.",
+      labelNames: ["channel", "group", "event"],
+      registers,
+      collect,
+    }),
     oldest: gauge("sssn_group_oldest_unfinished_seconds", "How old the oldest unfinished message is.", ["channel", "group"]),
     lag: gauge("sssn_cursor_lag_messages", "Messages behind a cursor.", ["channel", "owner", "name"]),
     lagSeconds: gauge("sssn_cursor_lag_seconds", "Age of the first message behind a cursor.", ["channel", "owner", "name"]),

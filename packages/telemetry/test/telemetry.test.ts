@@ -151,6 +151,8 @@ describe("metrics", () => {
       'sssn_channel_messages{channel="orders"} 2',
       'sssn_channel_last_sequence{channel="jobs"} 3',
       'sssn_group_messages{channel="jobs",group="default",state="claimed"} 1',
+      'sssn_group_events_total{channel="jobs",group="default",event="delivered"} 3',
+      'sssn_group_events_total{channel="jobs",group="default",event="acknowledged"} 2',
       'sssn_cursor_lag_messages{channel="orders",owner="reader",name="reader"} 1',
       'sssn_continued_errors_total{component="system",id="shop",phase="step"} 1',
     ]) {

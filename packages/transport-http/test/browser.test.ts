@@ -98,7 +98,7 @@ describe.skipIf(BROWSER === undefined)("the client in a browser", () => {
     expect(result).toEqual({
       seen: Array.from({ length: 100 }, (_, index) => index),
       done: [1, 2, 3],
-      report: { acknowledged: 3, failed: 0, lost: 0, dead: 0 },
+      report: { acknowledged: 3, failed: 0, lost: 0, dead: 0, cancelled: 0 },
       first: [expect.stringMatching(/^1@[0-9a-f]+$/), 0],
       refused: "invalid_content",
       asked: 2,

@@ -40,9 +40,9 @@ function hold(path: string, method: string, { status, body, headers }: Answer): 
 async function goodRequests(host: Published): Promise<Map<string, Answer>> {
   const admin = await host.token("admin");
   const answers = new Map<string, Answer>();
-  const ask = async (route: keyof typeof ROUTES, channel: string, body?: unknown): Promise<Answer> => {
+  const ask = async (route: keyof typeof ROUTES, channel: string, body?: unknown, query = ""): Promise<Answer> => {
     const { method, path } = ROUTES[route];
-    const answer = await host.fetch(`/channels/${channel}${path}`, admin, method === "POST" ? post(body ?? {}) : {});
+    const answer = await host.fetch(`/channels/${channel}${path}${query}`, admin, method === "POST" ? post(body ?? {}) : {});
     hold(`/channels/{id}${path}`, method.toLowerCase(), answer);
     answers.set(route, answer);
     return answer;
@@ -56,14 +56,27 @@ async function goodRequests(host: Published): Promise<Map<string, Answer>> {
   await ask("positions", "orders");
   await ask("seek", "orders", { target: { timestamp: 1 } });
   await host.fetch("/channels/jobs/messages/batch", admin, post({ messages: [1, 2, 3, 4].map((content) => ({ content })) }));
-  const { claims } = (await ask("claim", "jobs", { limit: 4 })).body as { claims: { receipt: string }[] };
+  const { claims } = (await ask("claim", "jobs", { limit: 4 })).body as { claims: { receipt: string; message: { id: string } }[] };
   const receipts = claims.map(({ receipt }) => receipt);
-  await ask("extend", "jobs", { receipts: receipts.slice(0, 1), leaseMs: 60_000 });
+  const ids = claims.map(({ message }) => message.id);
+  await ask("extend", "jobs", { receipts: receipts.slice(0, 1), leaseMs: 60_000, progress: { done: 0.5 } });
+  await ask("job", "jobs", undefined, `?id=${ids[0]}`);
   await ask("acknowledge", "jobs", { receipts: receipts.slice(0, 1) });
   await ask("nack", "jobs", { receipts: receipts.slice(1, 2), delayMs: 1_000, reason: "later" });
   await ask("deadLetter", "jobs", { receipts: receipts.slice(2, 3), reason: "never" });
   await ask("deadLetters", "jobs");
   await ask("requeue", "jobs");
+  await ask("reschedule", "jobs", { ids: ids.slice(1, 3), priority: 9, delayMs: 60_000 });
+  await ask("jobs", "jobs", undefined, "?state=resting&limit=1");
+  await ask("cancel", "jobs", { ids: [...ids, "unknown"], reason: "not needed" });
+  await ask("cancel", "jobs", { state: "ready" });
+  await ask("jobs", "jobs", undefined, "?state=cancelled");
+  await host.fetch("/channels/jobs/messages", admin, post({ content: 5, id: "five", key: "k", priority: 9, supersede: "five" }));
+  await ask("setRegime", "jobs", { regime: { paused: true, maxInFlight: 2, rate: { count: 1, perMs: 1_000 } } });
+  await ask("job", "jobs", undefined, "?id=five");
+  await ask("stats", "jobs");
+  await ask("find", "orders", undefined, "?id=one");
+  await ask("find", "orders", undefined, "?id=none");
   await ask("ticket", "news");
   await ask("history", "orders");
   await ask("stats", "orders");

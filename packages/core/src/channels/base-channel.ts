@@ -1,20 +1,15 @@
-import { validateBoolean, validateIdentifier } from "../identifiers.js";
+import { validateIdentifier } from "../identifiers.js";
 import { linkSignals } from "../link-signals.js";
 import type { ChannelMessage } from "../message.js";
 import type {
   ChannelEndpoint,
   ChannelInfo,
   ChannelKind,
-  Claim,
-  ClaimOptions,
   ClearFilter,
   CommitOptions,
   CursorOptions,
-  DeadLetterOptions,
-  ExtendOptions,
   HistoryOptions,
   MessageCallback,
-  NackOptions,
   Positions,
   ReadOptions,
   ReadResult,
@@ -25,15 +20,15 @@ import type {
   Subscription,
 } from "../ports/channel-port.js";
 import type { PublishedChannel } from "../ports/channel-transport.js";
-import type { ChannelLog, DeadMessage, LogStats, RetentionPolicy, SettleResult } from "../ports/message-store.js";
+import type { ChannelLog, DeadMessage, LogStats, RetentionPolicy } from "../ports/message-store.js";
 import { insufficientRole } from "../security/refusals.js";
-import { claimFrom, groupName, reasonOf, settleWith } from "./work/claiming.js";
+import { groupName } from "./work/claiming.js";
 import { Delivery } from "./reading/delivery.js";
 import * as host from "./host-operations.js";
-import { commitCursor, cursorKey, positionsIn, readLog, seekCursor, startPosition } from "./reading/log-reading.js";
+import { commitCursor, cursorKey, findIn, positionsIn, readLog, seekCursor, startPosition } from "./reading/log-reading.js";
 import { LatestOnly } from "./reading/latest-only.js";
 import { LocalSubscription, follow } from "./reading/subscription.js";
-import { WritableChannel } from "./writable-channel.js";
+import { ClaimableChannel } from "./work/claimable-channel.js";
 
 /**
  * A durable, typed, access-controlled log of messages, read by many, worked off by competing workers, and followed live.
@@ -43,18 +38,11 @@ import { WritableChannel } from "./writable-channel.js";
  * carries on.
  */
 export abstract class BaseChannel<Content = unknown, Written = Content>
-  extends WritableChannel<Content, Written>
+  extends ClaimableChannel<Content, Written>
   implements PublishedChannel
 {
   abstract readonly kind: ChannelKind;
   readonly #endpoints: ChannelEndpoint[] = [];
-
-  // ---------------------------------------------------------------- what a kind of channel may change
-
-  /** What a reader may see: `undefined` is everything. */
-  protected audienceOf(_readerId: string): string | undefined {
-    return undefined;
-  }
 
   // ---------------------------------------------------------------- shared reads
 
@@ -74,6 +62,11 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
 
   async seek(readerId: string, target: SeekTarget, options: CursorOptions = {}): Promise<number> {
     return seekCursor(await this.authorize(readerId, "seek"), readerId, target, options);
+  }
+
+  async find(readerId: string, id: string): Promise<ChannelMessage<Content> | undefined> {
+    const log = await this.authorize(readerId, "read");
+    return (await findIn(log, id, this.audienceOf(readerId))) as ChannelMessage<Content> | undefined;
   }
 
   async info(readerId: string): Promise<ChannelInfo> {
@@ -96,72 +89,6 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
   removeEndpoint(endpoint: ChannelEndpoint): void {
     const index = this.#endpoints.findIndex(({ transport, url }) => transport === endpoint.transport && url === endpoint.url);
     if (index >= 0) this.#endpoints.splice(index, 1);
-  }
-
-  // ---------------------------------------------------------------- claims
-
-  async claim(readerId: string, options: ClaimOptions = {}): Promise<readonly Claim<Content>[]> {
-    this.refuse("claim");
-    this.assertAccepting();
-    const log = await this.authorize(readerId, "claim");
-    const group = groupName(options);
-    const { signal, release } = linkSignals(options.signal, this.ending);
-    try {
-      const audience = this.audienceOf(readerId);
-      const claims = await claimFrom({ log, options: this.options, changes: this.changes }, { ...options, readerId, audience, signal });
-      return claims as readonly Claim<Content>[];
-    } finally {
-      release();
-      this.forwardDead(group);
-    }
-  }
-
-  /** Copies of what has just died in a group are made beside the call. */
-  protected forwardDead(group: string): void {
-    void this.guarded("dead-letter", () => this.deadForwarder.forward(this.log, group));
-  }
-
-  async acknowledge(readerId: string, receipts: readonly string[], options: SettleOptions = {}): Promise<readonly SettleResult[]> {
-    const log = await this.authorize(readerId, "acknowledge");
-    return settleWith(log, readerId, receipts, options, (receipt) => ({ receipt, action: "acknowledge" }));
-  }
-
-  async nack(readerId: string, receipts: readonly string[], options: NackOptions = {}): Promise<readonly SettleResult[]> {
-    const log = await this.authorize(readerId, "nack");
-    const results = await settleWith(log, readerId, receipts, options, (receipt) => ({
-      receipt,
-      action: "release",
-      delayMs: options.delayMs ?? this.options.backoff ?? 0,
-      ...reasonOf(options),
-      ...(options.uncounted === undefined ? {} : { uncounted: validateBoolean("uncounted", options.uncounted) }),
-    }));
-    this.forwardDead(groupName(options));
-    return results;
-  }
-
-  async deadLetter(readerId: string, receipts: readonly string[], options: DeadLetterOptions = {}): Promise<readonly SettleResult[]> {
-    const log = await this.authorize(readerId, "dead-letter");
-    const results = await settleWith(log, readerId, receipts, options, (receipt) => ({
-      receipt,
-      action: "dead-letter",
-      ...reasonOf(options),
-    }));
-    this.forwardDead(groupName(options));
-    return results;
-  }
-
-  async extend(readerId: string, receipts: readonly string[], options: ExtendOptions = {}): Promise<readonly SettleResult[]> {
-    const log = await this.authorize(readerId, "extend");
-    return settleWith(log, readerId, receipts, options, (receipt) => ({
-      receipt,
-      action: "extend",
-      leaseMs: options.leaseMs ?? this.options.claimTimeoutMs,
-    }));
-  }
-
-  /** Groups that are there before they claim. */
-  protected expectedGroups(): readonly string[] {
-    return [...(this.options.groups ?? [])];
   }
 
   // ---------------------------------------------------------------- live
@@ -295,9 +222,5 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
 
   async deleteCursor(adminId: string, readerId: string, options: CursorOptions = {}): Promise<boolean> {
     return (await this.authorize(adminId, "delete-cursor")).deleteCursor(cursorKey(validateIdentifier("system id", readerId), options));
-  }
-
-  async requeue(adminId: string, options: SettleOptions & { ids?: readonly string[] } = {}): Promise<number> {
-    return host.requeue(await this.authorize(adminId, "requeue"), options);
   }
 }

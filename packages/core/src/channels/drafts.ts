@@ -7,6 +7,7 @@ import type { WriteOptions } from "../ports/channel-port.js";
 import { TOO_LATE, within } from "../within.js";
 import type { ResolvedChannelOptions } from "./channel-options.js";
 import { MAX_DELAY_MS } from "./work/claim-bounds.js";
+import { validatePriority } from "./work/work-orders.js";
 import { validateContent, type StandardSchema } from "./standard-schema.js";
 
 const SCHEMA_TIMEOUT_MS = 30_000;
@@ -29,7 +30,7 @@ export async function makeDraft<Content, Written>(
   options: WriteOptions,
 ): Promise<MessageDraft> {
   const checked = channel.schema ? await checkContent(channel, channel.schema, content) : content;
-  const { id, correlationId, replyTo, recipientId, metadata, delayMs, ttlMs } = options;
+  const { id, correlationId, replyTo, recipientId, metadata, key, priority, supersede, delayMs, ttlMs } = options;
   return {
     senderId,
     content: freezeJsonWithin(channel.maxContentBytes, checked),
@@ -38,6 +39,9 @@ export async function makeDraft<Content, Written>(
     ...(correlationId === undefined ? {} : { correlationId: validateIdentifier("correlation id", correlationId) }),
     ...(replyTo === undefined ? {} : { replyTo: validateIdentifier("replyTo channel id", replyTo) }),
     ...(recipientId === undefined ? {} : { recipientId: validateIdentifier("recipient id", recipientId) }),
+    ...(key === undefined ? {} : { key: validateIdentifier("key", key) }),
+    ...(priority === undefined ? {} : { priority: validatePriority(priority) }),
+    ...(supersede === undefined ? {} : { supersede: validateIdentifier("name to supersede", supersede) }),
     ...(ttlMs === undefined ? {} : { ttlMs: validateInteger("ttlMs", ttlMs, 1, MAX_TTL_MS) }),
     ...(delayMs === undefined ? {} : { delayMs: validateInteger("delayMs", delayMs, 0, MAX_DELAY_MS) }),
   };

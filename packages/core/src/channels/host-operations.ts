@@ -43,10 +43,6 @@ export function deadLetters(log: ChannelLog, options: SettleOptions & { readonly
   return log.dead(groupName(options), { limit: validateInteger("limit", options.limit ?? 100, 1, MAX_READ_LIMIT) });
 }
 
-export function requeue(log: ChannelLog, options: SettleOptions & { readonly ids?: readonly string[] }): Promise<number> {
-  return log.requeue(groupName(options), options.ids);
-}
-
 /**
  * The log in figures. Groups that are declared, and the default one of a work queue, are there before anybody has come: the work that waits
  * for them is what an alarm is set on.

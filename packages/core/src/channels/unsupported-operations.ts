@@ -5,7 +5,18 @@ const NONE: ReadonlySet<ChannelOperation> = new Set();
 
 /** What a kind of channel does not do, whoever asks. Kinds that are not named do everything, and so does a work queue that is shared. */
 export const UNSUPPORTED_OPERATIONS: Readonly<Partial<Record<ChannelKind, ReadonlySet<ChannelOperation>>>> = {
-  broadcast: new Set<ChannelOperation>(["claim", "acknowledge", "nack", "dead-letter", "extend", "requeue"]),
+  broadcast: new Set<ChannelOperation>([
+    "claim",
+    "acknowledge",
+    "nack",
+    "dead-letter",
+    "extend",
+    "requeue",
+    "regime",
+    "cancel",
+    "reschedule",
+    "jobs",
+  ]),
   "work-queue": new Set<ChannelOperation>(["read", "commit", "seek", "stream"]),
 };
 

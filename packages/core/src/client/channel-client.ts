@@ -1,6 +1,9 @@
 import { idOf, type ChannelContract, type ChannelReference, type WrittenTo } from "../channels/channel-contract.js";
 import type { JobHandler } from "../channels/work/job.js";
-import { Worker, type WorkOptions } from "../channels/work/worker.js";
+import type { BatchHandler } from "../channels/work/batching.js";
+import { startWorker, type BatchWorkOptions } from "../channels/work/work.js";
+import type { WorkOptions } from "../channels/work/work-options.js";
+import type { Worker } from "../channels/work/worker.js";
 import { SSSNError, isSSSNError } from "../errors.js";
 import { linkSignals } from "../link-signals.js";
 import { validateIdentifier } from "../identifiers.js";
@@ -101,6 +104,11 @@ export class ChannelClient {
     );
   }
 
+  /** The message with this id, if it is there. */
+  find<Content = unknown>(reference: ChannelReference<Content>, id: string): Promise<ChannelMessage<Content> | undefined> {
+    return this.#readable(reference).find(this.systemId, id);
+  }
+
   info(reference: ChannelReference): Promise<ChannelInfo> {
     return this.#on(idOf(reference), (channel) => channel.info(this.systemId));
   }
@@ -197,10 +205,17 @@ export class ChannelClient {
     }
   }
 
+  /** Works a channel off many messages at a time. */
+  work<Content = unknown>(reference: ChannelReference<Content>, handler: BatchHandler<Content>, options: BatchWorkOptions): Worker<Content>;
   /** Works a channel off in this system's name, until the worker is closed, or the system ends. @throws SSSNError `channel_not_connected`, `invalid_state`. */
-  work<Content = unknown>(reference: ChannelReference<Content>, handler: JobHandler<Content>, options?: WorkOptions): Worker<Content> {
+  work<Content = unknown>(reference: ChannelReference<Content>, handler: JobHandler<Content>, options?: WorkOptions): Worker<Content>;
+  work<Content>(
+    reference: ChannelReference<Content>,
+    handler: JobHandler<Content> | BatchHandler<Content>,
+    options?: WorkOptions | BatchWorkOptions,
+  ): Worker<Content> {
     this.#assertNotEnded();
-    const worker = new Worker(this.#readable(reference), this.systemId, handler, options);
+    const worker = startWorker(this.#readable(reference), this.systemId, handler, options);
     this.#workers.add(worker);
     void worker.closed.then(() => this.#workers.delete(worker));
     return worker;
@@ -232,14 +247,4 @@ export class ChannelClient {
   #readable<Content>(reference: ChannelReference<Content>): ChannelPort<Content, unknown> {
     return this.channel<Content, unknown>(idOf(reference));
   }
-}
-
-/** Works a channel off: see {@link Worker}. */
-export function work<Content>(
-  channel: ChannelPort<Content, never>,
-  readerId: string,
-  handler: JobHandler<Content>,
-  options?: WorkOptions,
-): Worker<Content> {
-  return new Worker(channel, readerId, handler, options);
 }

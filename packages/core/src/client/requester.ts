@@ -6,7 +6,8 @@ import { NO_METADATA, type ChannelMessage, type Metadata } from "../message.js";
 import { consoleLogger } from "../logger.js";
 import type { ChannelPort, Subscription } from "../ports/channel-port.js";
 import { MAX_DELAY_MS } from "../channels/work/claim-bounds.js";
-import { Worker, type WorkOptions } from "../channels/work/worker.js";
+import type { WorkOptions } from "../channels/work/work-options.js";
+import { Worker } from "../channels/work/worker.js";
 import type { JobContext } from "../channels/work/job.js";
 
 const DEFAULT_TIMEOUT_MS = 30_000;

@@ -4,6 +4,7 @@ import { jsonEquals } from "../json.js";
 import type { ChannelMessage, MessageDraft } from "../message.js";
 import type { DeadMessage } from "../ports/message-store.js";
 import type { ClaimRecord } from "./claim-record.js";
+import { DEFAULT_PRIORITY } from "./work-lane.js";
 
 /** @throws SSSNError `position_ahead` when a position lies behind the end of the log. */
 export function checkPosition(channelId: string, position: number, last: number): void {
@@ -44,7 +45,7 @@ export function deletedLog(channelId: string): SSSNError {
 
 /**
  * Compares a repeated write with the message that is there: who wrote it, to whom, what, and the metadata that the writer states. Not what
- * the way added to it, and neither delay nor time to live: those of the first write hold.
+ * the way added to it, and neither priority, delay nor time to live: those of the first write hold.
  *
  * @throws SSSNError `message_conflict` when the same id comes with another sender, content or address.
  */
@@ -54,6 +55,7 @@ export function checkSameMessage(channelId: string, draft: MessageDraft, stored:
     draft.correlationId === stored.correlationId &&
     draft.replyTo === stored.replyTo &&
     draft.recipientId === stored.recipientId &&
+    draft.key === stored.key &&
     jsonEquals(draft.content, stored.content) &&
     jsonEquals(statementOf(draft.metadata), statementOf(stored.metadata));
   if (same) return;
@@ -90,7 +92,7 @@ export interface Moment {
 
 /** Makes the stored message of a draft. */
 export function toMessage(draft: MessageDraft, id: string, sequence: number, now: Moment): ChannelMessage {
-  const { senderId, content, metadata, correlationId, replyTo, recipientId, delayMs, ttlMs } = draft;
+  const { senderId, content, metadata, correlationId, replyTo, recipientId, key, priority, supersede, delayMs, ttlMs } = draft;
   const message: { -readonly [Field in keyof ChannelMessage]: ChannelMessage[Field] } = {
     id,
     sequence,
@@ -102,6 +104,9 @@ export function toMessage(draft: MessageDraft, id: string, sequence: number, now
   if (correlationId !== undefined) message.correlationId = correlationId;
   if (replyTo !== undefined) message.replyTo = replyTo;
   if (recipientId !== undefined) message.recipientId = recipientId;
+  if (key !== undefined) message.key = key;
+  if (priority !== undefined && priority !== DEFAULT_PRIORITY) message.priority = priority;
+  if (supersede !== undefined) message.supersede = supersede;
   if (delayMs !== undefined && delayMs !== 0) message.availableAt = now.steady + delayMs;
   if (ttlMs !== undefined) message.validUntil = now.log + ttlMs;
   return Object.freeze(message);

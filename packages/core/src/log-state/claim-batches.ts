@@ -7,6 +7,7 @@ export interface BatchedClaim {
   readonly deliveries: number;
   /** What an earlier delivery ended with. */
   readonly reason?: string;
+  readonly key?: string;
 }
 
 /** Who claims, for how long, and in which call. */
@@ -39,6 +40,11 @@ export interface ClaimBatch {
 /** A batch whose claims are live, all or some. */
 export interface LiveBatch extends ClaimBatch {
   readonly claims: BatchedClaim[];
+  expiresAt: number;
+  /** When its first claim was made. */
+  readonly openedAt: number;
+  /** Its call goes on claiming: until that has ended, no lease of it can lapse. */
+  isOpen?: boolean;
   /** Who works on it: a worker that names itself, or this one call. */
   readonly worker: string;
   /** How many of its claims are neither ended nor stored by themselves. */
@@ -57,14 +63,16 @@ export class ClaimBatches {
   readonly #byCall = new Map<string, LiveBatch>();
   #changed = new Map<number, ClaimBatch | undefined>();
 
-  open({ readerId, leaseMs, working, workerId, callId }: BatchCall, expiresAt: number): LiveBatch {
+  open({ readerId, leaseMs, working, workerId, callId }: BatchCall, now: number): LiveBatch {
     const number = this.#nextNumber++;
     return {
       number,
       readerId,
       worker: workerOf({ readerId, workerId, number }),
       leaseMs,
-      expiresAt,
+      expiresAt: now + leaseMs,
+      openedAt: now,
+      isOpen: true,
       token: randomToken(),
       claims: [],
       live: 0,
@@ -81,7 +89,7 @@ export class ClaimBatches {
   /** A batch from the store; its claims join it one by one. */
   restore(stored: ClaimBatch): LiveBatch {
     this.#nextNumber = Math.max(this.#nextNumber, stored.number + 1);
-    return { ...stored, worker: workerOf(stored), claims: [...stored.claims], live: 0 };
+    return { ...stored, worker: workerOf(stored), claims: [...stored.claims], openedAt: stored.expiresAt - stored.leaseMs, live: 0 };
   }
 
   /** A batch of which nothing turns out to be live is dropped. */

@@ -1,38 +1,19 @@
-import type { ChannelMessage } from "../message.js";
 import type { ClaimPage, ClaimRequest, ClaimedMessage } from "../ports/message-store.js";
 import type { LiveBatch } from "./claim-batches.js";
 import type { ClaimLedger } from "./claim-ledger.js";
 import type { Grant } from "./claim-record.js";
+import { KeyOrder } from "./key-order.js";
+import type { LaneSource, SizedMessage, WaitingMessage } from "./lane-source.js";
+import { COMMON_LANE, laneName, type WorkLane } from "./work-lane.js";
 
 /** Messages that a lane looks ahead, so that claiming one at a time does not read the log one at a time. */
 const LOOK_AHEAD = 256;
 
-/** The lane of an unaddressed log, and of messages for nobody in particular in an addressed one. */
-export const COMMON_LANE = "";
-
-/** A message, and how much room it takes. */
-export interface SizedMessage {
-  readonly message: ChannelMessage;
-  readonly bytes: number;
-}
-
-/** Where a dispatcher finds messages. */
-export interface LaneSource {
-  /** The last stored sequence. */
-  last(): number;
-  /** Messages of one lane behind a sequence, in order, and up to where the lane has been looked at. */
-  readLane(lane: string, after: number, limit: number): Promise<{ readonly messages: readonly SizedMessage[]; readonly position: number }>;
-  /** Messages by sequence; removed ones are missing. */
-  load(sequences: readonly number[]): Promise<ReadonlyMap<number, SizedMessage>>;
-  /** Makes the ledger's changes durable. */
-  persist(): Promise<void>;
-}
-
-interface Lane {
-  readonly key: string;
-  /** Up to here the lane's messages are in `ahead`, handed out, or done. */
+interface Lane extends WorkLane {
+  readonly name: string;
+  /** Up to here the lane's messages are in `ahead`, in the ledger, done, or behind another one of their key. */
   fetched: number;
-  ahead: SizedMessage[];
+  ahead: WaitingMessage[];
   fetching?: Promise<void> | undefined;
 }
 
@@ -42,73 +23,108 @@ interface Granted {
   readonly found?: SizedMessage | undefined;
 }
 
+/** A call for messages, and what it has come to. */
+interface ClaimCall {
+  readonly request: ClaimRequest;
+  readonly granted: Granted[];
+  /** How much room the messages take that did not have to be read. */
+  bytes: number;
+  batch: LiveBatch | undefined;
+}
+
+interface Next {
+  readonly sequence: number;
+  readonly lane: Lane;
+  /** It was never handed out; missing: it has an entry in the ledger. */
+  readonly fresh: WaitingMessage | undefined;
+}
+
+/** Those of each priority, the highest first. */
+type Lanes = readonly (readonly Lane[])[];
+
+/** The lanes that somebody is handed messages from, as long as there are no other priorities than these. */
+interface Audience {
+  readonly written: readonly number[];
+  readonly moved: readonly number[];
+  readonly lanes: Lanes;
+}
+
 const NOTHING_LOADED: ReadonlyMap<number, SizedMessage> = new Map();
 
-/** Hands out a group's messages, oldest first: what came back, then what was never handed out. */
+/** Hands out a group's messages: the highest priority first, the oldest first within it, one of a key at a time, and no more than the group's regime allows. */
 export class ClaimDispatcher {
   readonly #ledger: ClaimLedger;
   readonly #source: LaneSource;
+  readonly #order: KeyOrder;
   readonly #lanes = new Map<string, Lane>();
+  readonly #audiences = new Map<string | undefined, Audience>();
 
   constructor(ledger: ClaimLedger, source: LaneSource) {
     this.#ledger = ledger;
     this.#source = source;
+    this.#order = new KeyOrder(ledger, source);
   }
 
   async claim(request: ClaimRequest): Promise<ClaimPage> {
-    const { limit, audience, maxBytes = Infinity } = request;
-    const repeated = this.#ledger.grantedTo(request);
-    if (repeated.length > 0)
-      return this.#page(
-        await this.#complete(
-          repeated.map((grant) => ({ grant })),
-          Infinity,
-        ),
-      );
-    const lanes = (audience === undefined ? [COMMON_LANE] : [COMMON_LANE, audience]).map((key) => this.#lane(key));
-    const granted: Granted[] = [];
-    let bytes = 0;
-    let batch: LiveBatch | undefined;
-    while (granted.length < limit) {
-      const short = lanes.filter((lane) => this.#isShort(lane));
-      if (short.length > 0) {
-        await Promise.all(short.map((lane) => this.#fetch(lane)));
-        // Leases run from the moment in which they are given.
-        batch = undefined;
-        continue;
-      }
-      if (!batch) this.#ledger.refresh();
-      const next = this.#lowest(lanes);
-      if (!next || (granted.length > 0 && bytes + (next.fresh?.bytes ?? 0) > maxBytes)) break;
-      if (next.fresh) next.lane.ahead.shift();
-      bytes += next.fresh?.bytes ?? 0;
-      batch ??= this.#ledger.openBatch(request);
-      granted.push({ grant: this.#ledger.grant(next.sequence, next.lane.key, batch), found: next.fresh });
+    const repeated = this.#ledger.grantedTo(request).map((grant) => ({ grant }));
+    if (repeated.length > 0) return { claims: this.#tell(repeated, (await this.#load(repeated)) ?? NOTHING_LOADED, Infinity) };
+    const call: ClaimCall = { request, granted: [], bytes: 0, batch: undefined };
+    const { granted } = call;
+    let loaded = NOTHING_LOADED;
+    try {
+      for (let reading = this.#grant(call); reading; reading = this.#grant(call)) await reading;
+      const loading = this.#load(granted);
+      if (loading) loaded = await loading;
+    } catch (error) {
+      // Nobody will be told of them.
+      for (const { grant } of granted) this.#ledger.takeBack(grant.sequence);
+      throw error;
     }
-    for (const lane of lanes) this.#fetchAhead(lane);
-    const claims = await this.#complete(granted, maxBytes);
+    if (call.batch) this.#ledger.closeBatch(call.batch);
+    for (const lanes of this.#byPriority(request.audience)) for (const lane of lanes) this.#fetchAhead(lane);
+    const claims = this.#tell(granted, loaded, request.maxBytes ?? Infinity);
+    this.#ledger.told(claims.length);
     if (granted.length > 0) await this.#source.persist();
-    return this.#page(claims);
-  }
-
-  #page(claims: readonly ClaimedMessage[]): ClaimPage {
-    const nextAvailableInMs = claims.length > 0 ? undefined : this.#ledger.nextAvailableInMs();
+    if (claims.length > 0) return { claims };
+    const nextAvailableInMs = this.#ledger.nextAvailableInMs();
     return nextAvailableInMs === undefined ? { claims } : { claims, nextAvailableInMs };
   }
 
-  /**
-   * The claims with their messages; those that came back are not held in memory, but read again. Before anything of it is stored, what is
-   * too much for one answer is taken back.
-   */
-  async #complete(granted: readonly Granted[], maxBytes: number): Promise<ClaimedMessage[]> {
+  /** Leases what the call may have, one after the other. @returns what has to be read before it can go on; `undefined`: it has all that it may. */
+  #grant(call: ClaimCall): Promise<unknown> | undefined {
+    const { request, granted } = call;
+    const { limit, audience, maxBytes = Infinity } = request;
+    this.#ledger.refresh();
+    while (granted.length < limit) {
+      const reading = this.#missing(audience);
+      if (reading) return reading;
+      if (!this.#ledger.mayGrant) break;
+      const next = this.#next(audience);
+      const size = next?.fresh?.found?.bytes ?? 0;
+      if (!next || (granted.length > 0 && call.bytes + size > maxBytes)) break;
+      if (next.fresh) next.lane.ahead.shift();
+      call.bytes += size;
+      call.batch ??= this.#ledger.openBatch(request);
+      granted.push({ grant: this.#ledger.grant(next.sequence, next.lane.name, call.batch), found: next.fresh?.found });
+    }
+    return undefined;
+  }
+
+  /** The messages that are not held in memory; `undefined`: all are. */
+  #load(granted: readonly Granted[]): Promise<ReadonlyMap<number, SizedMessage>> | undefined {
     const missing = granted.flatMap(({ grant, found }) => (found ? [] : [grant.sequence]));
-    const loaded = missing.length > 0 ? await this.#source.load(missing) : NOTHING_LOADED;
+    return missing.length > 0 ? this.#source.load(missing) : undefined;
+  }
+
+  /** The claims with their messages. Before anything of it is stored, what is too much for one answer is taken back. */
+  #tell(granted: readonly Granted[], loaded: ReadonlyMap<number, SizedMessage>, maxBytes: number): ClaimedMessage[] {
     const steady = this.#ledger.now;
     const claims: ClaimedMessage[] = [];
     let sum = 0;
     for (const { grant, found = loaded.get(grant.sequence) } of granted) {
       if (!found) continue;
-      const { sequence, receipt, deliveries, expiresAt } = grant;
+      const { sequence, receipt, deliveries } = grant;
+      const expiresAt = this.#ledger.entry(sequence)?.expiresAt ?? steady;
       if (claims.length > 0 && sum + found.bytes > maxBytes) this.#ledger.takeBack(sequence);
       else {
         sum += found.bytes;
@@ -118,20 +134,52 @@ export class ClaimDispatcher {
     return claims;
   }
 
-  #lane(key: string): Lane {
-    let lane = this.#lanes.get(key);
-    if (!lane) this.#lanes.set(key, (lane = { key, fetched: this.#ledger.nextUnsettled(1) - 1, ahead: [] }));
+  /** The lanes that an audience is handed messages from, those of the highest priority first. */
+  #byPriority(audience: string | undefined): Lanes {
+    const [written, moved] = [this.#source.priorities(), this.#ledger.priorities];
+    const known = this.#audiences.get(audience);
+    if (known?.written === written && known.moved === moved) return known.lanes;
+    const recipients = audience === undefined ? [COMMON_LANE] : [COMMON_LANE, audience];
+    const priorities = [...new Set([...written, ...moved])].sort((left, right) => right - left);
+    const lanes = priorities.map((priority) => recipients.map((recipient) => this.#lane({ recipient, priority })));
+    this.#audiences.set(audience, { written, moved, lanes });
+    return lanes;
+  }
+
+  #lane(of: WorkLane): Lane {
+    const name = laneName(of);
+    let lane = this.#lanes.get(name);
+    if (!lane) this.#lanes.set(name, (lane = { ...of, name, fetched: this.#ledger.nextUnsettled(1) - 1, ahead: [] }));
     return lane;
   }
 
+  /** Reads what is missing to know which message comes next; `undefined`: nothing is. */
+  #missing(audience: string | undefined): Promise<unknown> | undefined {
+    if (this.#ledger.keys.hasAdvances) return this.#order.advance();
+    const short = this.#shortLanes(audience);
+    return short.length === 0 ? undefined : Promise.all(short.map((lane) => this.#fetch(lane)));
+  }
+
+  /** Of those that may come next, the lanes that have to be read first. */
+  #shortLanes(audience: string | undefined): readonly Lane[] {
+    for (const lanes of this.#byPriority(audience)) {
+      const short = lanes.filter((lane) => this.#isShort(lane));
+      if (short.length > 0) return short;
+      if (this.#lowest(lanes)) return [];
+    }
+    return [];
+  }
+
   #isShort(lane: Lane): boolean {
-    while (lane.ahead[0] && this.#ledger.isTaken(lane.ahead[0].message.sequence)) lane.ahead.shift();
-    return lane.ahead.length === 0 && lane.fetched < this.#source.last();
+    while (lane.ahead[0] && this.#ledger.isTaken(lane.ahead[0].sequence)) lane.ahead.shift();
+    if (lane.ahead.length > 0 || lane.fetched >= this.#source.last()) return false;
+    return (this.#ledger.firstReturned(lane.name) ?? Infinity) > lane.fetched;
   }
 
   /** Reads on while the claims are being stored, so that the next call need not wait for it. */
   #fetchAhead(lane: Lane): void {
-    if (lane.ahead.length >= LOOK_AHEAD / 2 || lane.fetched >= this.#source.last()) return;
+    const ready = lane.ahead.length + this.#ledger.returnedIn(lane.name);
+    if (ready >= LOOK_AHEAD / 2 || lane.fetched >= this.#source.last()) return;
     // Whoever claims next meets the same error, and reports it.
     this.#fetch(lane).catch(() => {});
   }
@@ -145,24 +193,37 @@ export class ClaimDispatcher {
 
   async #fetchNow(lane: Lane): Promise<void> {
     const after = this.#ledger.nextUnsettled(lane.fetched + 1) - 1;
-    const { messages, position } = await this.#source.readLane(lane.key, after, LOOK_AHEAD);
-    for (const found of messages) {
-      const { sequence, availableAt } = found.message;
+    const { messages, position } = await this.#source.readLane(lane, after, LOOK_AHEAD);
+    for (const waiting of messages) {
+      const { sequence, key, availableAt } = waiting;
       if (this.#ledger.isTaken(sequence)) continue;
-      if (availableAt !== undefined) this.#ledger.defer(sequence, lane.key, availableAt);
-      else lane.ahead.push(found);
+      if (key !== undefined) await this.#lineUp(lane, waiting, key);
+      else if (availableAt !== undefined) this.#ledger.lineUp({ sequence, lane: lane.name, availableAt });
+      else lane.ahead.push(waiting);
     }
     lane.fetched = Math.max(lane.fetched, position);
   }
 
-  #lowest(
-    lanes: readonly Lane[],
-  ): { readonly sequence: number; readonly lane: Lane; readonly fresh: SizedMessage | undefined } | undefined {
-    let best: { sequence: number; lane: Lane; fresh: SizedMessage | undefined } | undefined;
+  /** One that is behind another of its key is found when that one has ended. */
+  async #lineUp(lane: Lane, waiting: WaitingMessage, key: string): Promise<void> {
+    const { sequence, availableAt } = waiting;
+    if (await this.#order.isAtTurn(waiting, key)) this.#ledger.lineUp({ sequence, lane: lane.name, key, availableAt });
+  }
+
+  #next(audience: string | undefined): Next | undefined {
+    for (const lanes of this.#byPriority(audience)) {
+      const lowest = this.#lowest(lanes);
+      if (lowest) return lowest;
+    }
+    return undefined;
+  }
+
+  #lowest(lanes: readonly Lane[]): Next | undefined {
+    let best: Next | undefined;
     for (const lane of lanes) {
       const [ahead] = lane.ahead;
-      const fresh = ahead?.message.sequence ?? Infinity;
-      const sequence = Math.min(this.#ledger.firstReturned(lane.key) ?? Infinity, fresh);
+      const fresh = ahead?.sequence ?? Infinity;
+      const sequence = Math.min(this.#ledger.firstReturned(lane.name) ?? Infinity, fresh);
       if (sequence < (best?.sequence ?? Infinity)) best = { sequence, lane, fresh: sequence === fresh ? ahead : undefined };
     }
     return best;

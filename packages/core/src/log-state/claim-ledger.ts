@@ -1,12 +1,8 @@
-import type { SettleResult, Settlement } from "../ports/message-store.js";
-import { BegunJobs } from "./begun-jobs.js";
-import { ClaimBatches, type BatchCall, type ClaimBatch, type LiveBatch } from "./claim-batches.js";
-import { ClaimQueues } from "./claim-queues.js";
+import type { GroupRegime, SettleResult, Settlement } from "../ports/message-store.js";
+import { type BatchCall, type ClaimBatch, type LiveBatch } from "./claim-batches.js";
+import { ClaimEntries } from "./claim-entries.js";
 import {
-  endLease,
-  endLife,
   restMs,
-  startAnew,
   startLease,
   type ClaimRecord,
   type Grant,
@@ -16,12 +12,15 @@ import {
   type LedgerPolicy,
   type StoredLedger,
 } from "./claim-record.js";
-import { DeadLetters } from "./dead-letters.js";
 import type { DueTimes } from "./due-times.js";
-import type { IntervalSet } from "./interval-set.js";
-import { PastClaims } from "./past-claims.js";
+import { GroupLimits, type Allowance } from "./group-limits.js";
+import { LedgerOrders, type LedgerMessage } from "./ledger-orders.js";
+import type { KeyTurns } from "./key-turns.js";
+import type { LatelySettled } from "./settled-lately.js";
 import { sequenceOfToken, sequenceToken } from "./random.js";
-import { SettledRanges } from "./settled-ranges.js";
+
+const NOTHING: ReadonlyMap<number, undefined> = new Map();
+const NO_CHANGES: LedgerChanges = { records: NOTHING, batches: NOTHING, settled: NOTHING, grants: NOTHING };
 
 /**
  * The claims of one group: who holds what until when, what came back, what waits, what is settled. Pure state without I/O and
@@ -31,61 +30,62 @@ export class ClaimLedger {
   readonly #now: () => number;
   /** Stands in for when a dead letter of an earlier release died. */
   readonly #openedAt: number;
-  #maxDeliveries: number;
-  readonly #settled: SettledRanges;
-  readonly #entries = new Map<number, LedgerEntry>();
-  readonly #queues = new ClaimQueues();
-  readonly #dead = new DeadLetters();
-  readonly #past = new PastClaims();
-  readonly #batches = new ClaimBatches();
-  readonly #begun = new BegunJobs();
-  #changedRecords = new Map<number, ClaimRecord | undefined>();
+  readonly #entries: ClaimEntries;
+  readonly #limits: GroupLimits;
+  /** What happens without whoever claims. */
+  readonly orders: LedgerOrders;
 
   /** @param now steady time in ms since the epoch. */
-  constructor(now: () => number, { settled = [], records = [], batches = [] }: StoredLedger = {}, policy: LedgerPolicy = {}) {
+  constructor(now: () => number, stored: StoredLedger = {}, policy: LedgerPolicy = {}) {
+    const { settled = [], records = [], batches = [], regime, grants } = stored;
     this.#now = now;
     this.#openedAt = now();
-    this.#maxDeliveries = policy.maxDeliveries ?? Infinity;
-    this.#settled = new SettledRanges(settled);
-    for (const record of records) this.#restore(record);
+    this.#entries = new ClaimEntries(now, settled, policy.maxDeliveries ?? Infinity);
+    this.orders = new LedgerOrders(this.#entries, now, () => this.refresh());
+    this.#limits = new GroupLimits(regime, grants);
+    for (const record of records) this.#restore({ ...record, place: -1, isStored: true });
     for (const batch of [...batches].sort((left, right) => right.number - left.number)) this.#restoreBatch(batch);
   }
 
   /** What is stored by itself, and what a later batch says, is newer than what a batch says. */
   #restoreBatch(stored: ClaimBatch): void {
-    const batch = this.#batches.restore(stored);
+    const { batches } = this.#entries;
+    const batch = batches.restore(stored);
     const { readerId, leaseMs, expiresAt, token } = stored;
     for (const claim of stored.claims) {
       if (this.isTaken(claim.sequence)) continue;
-      this.#restore({ ...claim, state: "leased", readerId, leaseMs, expiresAt, receipt: sequenceToken(claim.sequence, token) }, batch);
+      const receipt = sequenceToken(claim.sequence, token);
+      this.#entries.begun.hold(batch.worker);
+      this.#restore({ ...claim, state: "leased", readerId, leaseMs, expiresAt, receipt, batch, worker: batch.worker, place: -1 });
       batch.live++;
     }
-    this.#batches.settleRestored(batch);
+    batches.settleRestored(batch);
   }
 
   /** A lease or a delay never outlives its own length after a restart, whatever the wall clock did meanwhile. */
-  #restore(record: ClaimRecord, batch?: LiveBatch): void {
-    const entry: LedgerEntry = { ...record, place: -1, ...(batch ? { batch, worker: batch.worker } : {}) };
-    if (batch) this.#begun.hold(batch.worker);
-    this.#entries.set(entry.sequence, entry);
-    if (entry.state === "leased") entry.expiresAt = Math.min(entry.expiresAt ?? 0, this.#now() + (entry.leaseMs ?? 0));
-    if (entry.state === "delayed") entry.availableAt = Math.min(entry.availableAt ?? 0, this.#now() + (entry.delayMs ?? Infinity));
-    if (entry.state === "dead") this.#dead.add(entry);
-    else this.#queues.push(entry);
-    this.#dieIfExhausted(entry);
-  }
-
-  /** What came back under a policy that allowed more deliveries. */
-  #dieIfExhausted(entry: LedgerEntry): void {
-    if ((entry.state !== "delayed" && entry.state !== "returned") || entry.deliveries < this.#maxDeliveries) return;
-    this.#queues.delete(entry);
-    this.#die(entry);
+  #restore(entry: LedgerEntry): void {
+    const { sequence, state, key } = entry;
+    if (state === "leased") entry.expiresAt = Math.min(entry.expiresAt ?? 0, this.#now() + (entry.leaseMs ?? 0));
+    if (state === "delayed") entry.availableAt = Math.min(entry.availableAt ?? 0, this.#now() + (entry.delayMs ?? Infinity));
+    this.#entries.add(entry);
+    if (entry.isBehind && key !== undefined) this.keys.look({ key, after: sequence - 1, isSure: false });
+    this.#entries.dieIfExhausted(entry);
   }
 
   /** From now on; what came back before and had as many is dead at once. */
   setMaxDeliveries(maxDeliveries: number): void {
-    this.#maxDeliveries = maxDeliveries;
-    for (const entry of [...this.#entries.values()]) this.#dieIfExhausted(entry);
+    this.#entries.maxDeliveries = maxDeliveries;
+    for (const entry of [...this.#entries.all()]) this.#entries.dieIfExhausted(entry);
+  }
+
+  /** What bounds the group's work. */
+  get regime(): GroupRegime {
+    return this.#limits.regime;
+  }
+
+  /** From now on, for everybody who claims in the group. */
+  setRegime(regime: GroupRegime): void {
+    this.#limits.set(regime);
   }
 
   /** Steady time, in ms since the epoch. */
@@ -93,305 +93,319 @@ export class ClaimLedger {
     return this.#now();
   }
 
-  /** Whether nobody needs to be handed this message now: it is settled, or it is being worked on. */
+  /** Whose turn it is among the messages of each key. */
+  get keys(): KeyTurns {
+    return this.#entries.queues.keys;
+  }
+
+  /** What is known of a message besides that it waits. */
+  entry(sequence: number): Readonly<LedgerEntry> | undefined {
+    return this.#entries.get(sequence);
+  }
+
+  /** What is remembered of a message that was settled not long ago. */
+  lately(sequence: number): LatelySettled | undefined {
+    return this.#entries.lately.find(sequence);
+  }
+
+  /** Those that were settled last, in the order of their sequences. */
+  settledLately(): readonly number[] {
+    return this.#entries.lately.sequences();
+  }
+
+  /** In which state the entry of a message is; `undefined`: it has none. One that is behind another of its key may be due without anybody having looked. */
+  stateOf(sequence: number): ClaimRecord["state"] | undefined {
+    const entry = this.#entries.get(sequence);
+    return entry?.state === "delayed" && (entry.availableAt ?? 0) <= this.#now() ? "returned" : entry?.state;
+  }
+
+  /** The messages that have an entry in a state, in no particular order. */
+  sequencesIn(state: ClaimRecord["state"]): readonly number[] {
+    return [...this.#entries.all()].map(({ sequence }) => sequence).filter((sequence) => this.stateOf(sequence) === state);
+  }
+
+  /** Whether nobody needs to look for this message: it is settled, or there is an entry for it. */
   isTaken(sequence: number): boolean {
-    return this.#entries.has(sequence) || this.#settled.has(sequence);
+    return this.#entries.has(sequence) || this.#entries.settled.has(sequence);
   }
 
   isSettled(sequence: number): boolean {
-    return this.#settled.has(sequence);
+    return this.#entries.settled.has(sequence);
+  }
+
+  /** Whether it was settled out of its turn. */
+  isCancelled(sequence: number): boolean {
+    return this.#entries.cancelled.has(sequence);
   }
 
   /** The first sequence from here on that is not settled. */
   nextUnsettled(sequence: number): number {
-    return this.#settled.nextAbsent(sequence);
+    return this.#entries.settled.nextAbsent(sequence);
+  }
+
+  /** The last sequence up to here that is not settled; 0 where all are. */
+  previousUnsettled(sequence: number): number {
+    return this.#entries.settled.previousAbsent(sequence);
   }
 
   /** The first sequence from here on that is settled. */
   nextSettled(sequence: number): number | undefined {
-    return this.#settled.nextPresent(sequence);
+    return this.#entries.settled.nextPresent(sequence);
   }
 
   /** Brings back what has expired and what has waited long enough. */
   refresh(): void {
     const now = this.#now();
-    for (let entry = this.#queues.takeLapsed(now); entry; entry = this.#queues.takeLapsed(now)) {
-      this.#past.remember(entry, "lost");
-      if (!this.#begun.mayHave(entry, (sequence) => this.#entries.get(sequence)?.batch)) entry.deliveries--;
-      this.#comeBack(entry);
-      this.#begun.letGo(entry.worker);
+    const { queues, begun } = this.#entries;
+    for (let entry = queues.takeLapsed(now); entry; entry = queues.takeLapsed(now)) {
+      this.#entries.counters.count("lapsed");
+      this.#entries.past.remember(entry, "lost");
+      if (!begun.mayHave(entry, (sequence) => this.#entries.get(sequence)?.batch)) entry.deliveries--;
+      this.#entries.comeBack(entry);
+      begun.letGo(entry.worker);
     }
-    for (let entry = this.#queues.takeDue(now); entry; entry = this.#queues.takeDue(now)) this.#return(entry);
+    for (let entry = queues.takeDue(now); entry; entry = queues.takeDue(now)) this.#entries.return(entry);
   }
 
-  /** In how many ms the next lease ends or the next delay is over. */
+  /** Whether the group's regime lets something be handed out now. */
+  get mayGrant(): boolean {
+    return !this.#limits.isBounding || this.allowance().count > 0;
+  }
+
+  /** How much the group's regime lets be handed out now. */
+  allowance(): Allowance {
+    return this.#limits.allowance(this.#now(), this.#entries.queues.leased);
+  }
+
+  /** In how many ms the next lease ends, the next delay is over, or the group's rate allows more. */
   nextAvailableInMs(): number | undefined {
-    const due = this.#queues.nextChangeAt;
-    return due === Infinity ? undefined : Math.max(0, due - this.#now());
+    const next = Math.min(this.#entries.queues.nextChangeAt - this.#now(), this.allowance().moreInMs ?? Infinity);
+    return next === Infinity ? undefined : Math.max(0, next);
   }
 
-  /** The lowest sequence of a lane that came back and is available. */
+  /** The lowest sequence of a lane that is available and has an entry. */
   firstReturned(lane: string): number | undefined {
-    return this.#queues.firstReturned(lane);
+    return this.#entries.queues.firstReturned(lane);
   }
 
-  /** Sets a message aside that was written with a delay. It is derived from the message, so there is nothing to store. */
-  defer(sequence: number, lane: string, availableAt: number): void {
-    const entry: LedgerEntry = { sequence, lane, deliveries: 0, state: "delayed", availableAt, place: -1 };
-    this.#entries.set(sequence, entry);
-    this.#queues.push(entry);
+  /** The priorities of what ever came back, or was moved. */
+  get priorities(): readonly number[] {
+    return this.#entries.queues.priorities;
   }
 
-  /** Begins a batch of claims for one reader, whose leases end together. */
+  /** How many of a lane are available and have an entry. */
+  returnedIn(lane: string): number {
+    return this.#entries.queues.returnedIn(lane);
+  }
+
+  /**
+   * Sets a message aside that waits for its time, or for the turn of its key: it is at its turn as far as everything before it goes that has no
+   * entry. It is derived from the message, so there is nothing to store.
+   */
+  lineUp({ sequence, lane, key, availableAt }: LedgerMessage): void {
+    const known = this.#entries.get(sequence);
+    if (known) {
+      if (!known.isBehind) return;
+      delete known.isBehind;
+      this.#entries.queues.push(known);
+      return this.#entries.changed(known);
+    }
+    if (this.isSettled(sequence)) return;
+    const state = availableAt !== undefined && availableAt > this.#now() ? "delayed" : "returned";
+    this.#entries.add({
+      sequence,
+      lane,
+      deliveries: 0,
+      state,
+      place: -1,
+      ...(key === undefined ? {} : { key }),
+      ...(state === "delayed" && availableAt !== undefined ? { availableAt } : {}),
+    });
+  }
+
+  /** Begins a batch of claims for one reader, whose leases end together: they run from when it is closed with {@link ClaimLedger.closeBatch}. */
   openBatch(call: BatchCall): LiveBatch {
-    const batch = this.#batches.open(call, this.#now() + call.leaseMs);
+    const batch = this.#entries.batches.open(call, this.#now());
     // Whoever claims is alive: what lapsed under it is no longer what it works on.
-    this.#begun.keep(batch.worker, (sequence) => this.#entries.get(sequence)?.state === "leased");
+    this.#entries.begun.keep(batch.worker, (sequence) => this.#entries.get(sequence)?.state === "leased");
     return batch;
+  }
+
+  /** Its call claims no more: the leases begin. */
+  closeBatch(batch: LiveBatch): void {
+    const { queues } = this.#entries;
+    for (const { sequence } of batch.claims) {
+      const entry = this.#entries.get(sequence);
+      if (entry?.batch === batch) queues.delete(entry);
+    }
+    delete batch.isOpen;
+    batch.expiresAt = this.#now() + batch.leaseMs;
+    for (const { sequence } of batch.claims) {
+      const entry = this.#entries.get(sequence);
+      if (entry?.batch !== batch) continue;
+      entry.expiresAt = batch.expiresAt;
+      queues.push(entry);
+    }
   }
 
   /** What a call of this name was granted before and still holds: its answer may have been lost on the way. */
   grantedTo({ readerId, callId }: Pick<BatchCall, "readerId" | "callId">): readonly Grant[] {
-    const batch = callId === undefined ? undefined : this.#batches.ofCall(readerId, callId);
+    const batch = callId === undefined ? undefined : this.#entries.batches.ofCall(readerId, callId);
     if (!batch) return [];
     batch.isRepeated = true;
     return batch.claims.flatMap(({ sequence }) => {
       const entry = this.#entries.get(sequence);
       const receipt = sequenceToken(sequence, batch.token);
-      if (entry?.receipt !== receipt || entry.expiresAt === undefined) return [];
-      return [{ sequence, receipt, deliveries: entry.deliveries, expiresAt: entry.expiresAt }];
+      if (entry?.receipt !== receipt || entry.state !== "leased") return [];
+      return [{ sequence, receipt, deliveries: entry.deliveries }];
     });
   }
 
   /** Leases a message: one that came back, or one that was never handed out. */
   grant(sequence: number, lane: string, batch: LiveBatch): Grant {
-    const known = this.#entries.get(sequence);
-    const entry: LedgerEntry = known ?? { sequence, lane, deliveries: 0, state: "returned", place: -1 };
-    if (known) {
-      this.#queues.delete(known);
-      this.#changedRecords.set(sequence, undefined);
-    } else this.#entries.set(sequence, entry);
+    const entry = this.#entries.get(sequence) ?? { sequence, lane, deliveries: 0, state: "returned", place: -1 };
+    this.#entries.lease(entry);
     const receipt = startLease(entry, batch);
-    this.#begun.hold(batch.worker);
-    const { deliveries, reason } = entry;
-    this.#batches.join(batch, { sequence, lane: entry.lane, deliveries, ...(reason === undefined ? {} : { reason }) });
-    this.#queues.push(entry);
-    return { sequence, receipt, deliveries, expiresAt: batch.expiresAt };
+    this.#entries.begun.hold(batch.worker);
+    const { deliveries, reason, key } = entry;
+    this.#entries.batches.join(batch, {
+      sequence,
+      lane: entry.lane,
+      deliveries,
+      ...(reason === undefined ? {} : { reason }),
+      ...(key === undefined ? {} : { key }),
+    });
+    this.#entries.queues.push(entry);
+    this.#limits.granted(batch.openedAt);
+    return { sequence, receipt, deliveries };
   }
 
   /** Undoes a grant that nobody was told of. */
   takeBack(sequence: number): void {
     const entry = this.#entries.get(sequence);
     if (entry?.state !== "leased") return;
-    this.#queues.delete(entry);
-    this.#begun.letGo(entry.worker);
+    if (entry.batch) this.#limits.takenBack(entry.batch.openedAt);
+    this.#entries.queues.delete(entry);
+    this.#entries.begun.letGo(entry.worker);
     entry.deliveries--;
-    this.#release(entry);
-  }
-
-  /** Nobody needs to be handed a message any more. What is being worked on may still be settled, and does not come back. */
-  expire(sequence: number): void {
-    const entry = this.#entries.get(sequence);
-    if (!entry) return this.#settled.add(sequence);
-    if (entry.state === "dead") return;
-    if (entry.state === "leased") {
-      entry.isPast = true;
-      return;
-    }
-    this.#queues.delete(entry);
-    this.#finish(entry);
-  }
-
-  /** What is unfinished of these needs no work any more. */
-  expireAll(past: IntervalSet): void {
-    for (const sequence of [...this.#entries.keys()]) if (past.has(sequence)) this.expire(sequence);
+    this.#entries.release(entry);
   }
 
   /** Settles one claim, if it is still held by this reader under this receipt. */
   settle(readerId: string, settlement: Settlement): SettleResult {
     const { receipt } = settlement;
     const entry = this.#entries.get(sequenceOfToken(receipt) ?? 0);
-    if (!entry || entry.state !== "leased" || entry.receipt !== receipt || entry.readerId !== readerId)
-      return this.#past.answer(readerId, settlement);
-    return this.#apply(entry, settlement);
+    if (!entry || entry.receipt !== receipt || entry.readerId !== readerId) return this.#entries.past.answer(readerId, settlement);
+    if (entry.state === "cancelled")
+      return { receipt, status: "cancelled", ...(entry.reason === undefined ? {} : { reason: entry.reason }) };
+    return entry.state === "leased" ? this.#apply(entry, settlement) : this.#entries.past.answer(readerId, settlement);
   }
 
   #apply(entry: LedgerEntry, settlement: Settlement): SettleResult {
     const { receipt } = settlement;
-    this.#queues.delete(entry);
-    if (settlement.action === "extend") this.#begun.add(entry.worker, entry.sequence);
-    else this.#endWork(entry);
+    this.#entries.queues.delete(entry);
+    if (settlement.action === "extend") this.#entries.begun.add(entry.worker, entry.sequence);
+    else this.#entries.endWork(entry);
     switch (settlement.action) {
       case "acknowledge":
-        this.#past.remember(entry, "acknowledged");
-        this.#finish(entry);
+        this.#entries.past.remember(entry, "acknowledged");
+        this.#entries.counters.count("acknowledged");
+        this.#entries.finish(entry);
         return { receipt, status: "acknowledged" };
       case "release":
-        this.#past.remember(entry, "released");
+        this.#entries.past.remember(entry, "released");
+        this.#entries.counters.count("released");
         if (settlement.reason !== undefined) entry.reason = settlement.reason;
         if (settlement.uncounted) entry.deliveries--;
-        this.#comeBack(entry, restMs(settlement.delayMs, entry.deliveries));
+        this.#entries.comeBack(entry, restMs(settlement.delayMs, entry.deliveries));
         return { receipt, status: "released" };
       case "dead-letter":
-        this.#past.remember(entry, "dead_lettered");
+        this.#entries.past.remember(entry, "dead_lettered");
         if (settlement.reason !== undefined) entry.reason = settlement.reason;
-        this.#die(entry);
+        this.#entries.die(entry);
         return { receipt, status: "dead_lettered" };
       case "extend":
         entry.leaseMs = settlement.leaseMs;
         entry.expiresAt = this.#now() + settlement.leaseMs;
-        this.#queues.push(entry);
-        this.#changed(entry);
+        if (settlement.progress !== undefined) entry.progress = settlement.progress;
+        this.#entries.queues.push(entry);
+        this.#entries.changed(entry);
         return { receipt, status: "extended", expiresAt: entry.expiresAt };
     }
-  }
-
-  #endWork({ worker, sequence }: LedgerEntry): void {
-    this.#begun.delete(worker, sequence);
-    this.#begun.letGo(worker);
-  }
-
-  /** Forgets messages that are removed from the log: they count as settled. */
-  remove(start: number, end: number = start): void {
-    for (const sequence of this.#entriesWithin(start, end)) {
-      const entry = this.#entries.get(sequence);
-      if (!entry) continue;
-      if (entry.state === "leased") {
-        this.#past.remember(entry, "lost");
-        this.#endWork(entry);
-      }
-      this.#queues.delete(entry);
-      this.#dead.delete(sequence);
-      this.#forget(entry);
-    }
-    this.#settled.add(start, end);
   }
 
   /** The dead letters, oldest first. @param pending only those whose copy elsewhere is not known to be made. */
   deadRecords({ pending = false }: { readonly pending?: boolean } = {}): ClaimRecord[] {
     this.refresh();
-    return this.#dead.sequences(pending).flatMap((sequence) => this.#entries.get(sequence) ?? []);
+    return this.#entries.dead.sequences(pending).flatMap((sequence) => this.#entries.get(sequence) ?? []);
   }
 
   /** The sequences of the dead letters, oldest first. */
   get deadSequences(): readonly number[] {
     this.refresh();
-    return this.#dead.sequences();
+    return this.#entries.dead.sequences();
   }
 
   /** A copy of a dead letter is safe elsewhere. */
   forwarded(sequence: number): void {
     const entry = this.#entries.get(sequence);
-    if (!entry || !this.#dead.forwarded(sequence)) return;
+    if (!entry || !this.#entries.dead.forwarded(sequence)) return;
     entry.forwarded = true;
-    this.#changed(entry);
+    this.#entries.changed(entry);
   }
 
   /** Lets go of dead letters that died before a moment: they are settled, and nothing more. */
   forgetDead(before: number): void {
-    for (const sequence of this.#dead.sequences()) {
+    for (const sequence of this.#entries.dead.sequences()) {
       const entry = this.#entries.get(sequence);
-      if (!entry || (entry.diedAt ?? this.#openedAt) >= before) continue;
-      this.#dead.delete(sequence);
-      this.#forget(entry);
+      if (entry && (entry.diedAt ?? this.#openedAt) < before) this.#entries.forget(entry);
     }
   }
 
-  /** Makes a dead letter available again. */
-  revive(sequence: number): boolean {
-    const entry = this.#entries.get(sequence);
-    if (!entry || !this.#dead.delete(sequence)) return false;
-    this.#settled.delete(sequence);
-    startAnew(entry);
-    this.#release(entry);
-    return true;
+  /** Claims were told to whoever made them. */
+  told(claims: number): void {
+    this.#entries.counters.count("delivered", claims);
+  }
+
+  /** Whether something has ended since the last call, so that a claim that waits may be granted. */
+  takeWake(): boolean {
+    const [hasEnded, hasTurned] = [this.#entries.takeWake(), this.keys.takeWake()];
+    return hasTurned || (hasEnded && this.#limits.regime.maxInFlight !== undefined);
   }
 
   /** Whether there is something to write. */
   get hasChanges(): boolean {
-    return this.#changedRecords.size > 0 || this.#batches.hasChanges || this.#settled.hasChanges;
+    return this.#entries.hasChanges || this.#limits.hasChanges;
   }
 
   /** What has changed since the last call; the store writes it in the same batch as whatever caused it. */
   takeChanges(): LedgerChanges {
-    const changes = { records: this.#changedRecords, batches: this.#batches.takeChanges(), settled: this.#settled.takeChanges() };
-    this.#changedRecords = new Map();
-    return changes;
+    if (!this.hasChanges) return NO_CHANGES;
+    const { records, batches, settled } = this.#entries.takeChanges();
+    if (!this.#limits.hasChanges) return { records, batches, settled, grants: NOTHING };
+    return { records, batches, settled, ...this.#limits.takeChanges() };
   }
 
   /** Counts over the kept sequences `first` to `last`. */
   stats(group: string, first: number, last: number, waiting: DueTimes): GroupCounts {
     this.refresh();
-    const unfinished = Math.max(0, last - first + 1) - this.#settled.countWithin(first, last);
+    const { settled, queues, dead } = this.#entries;
+    const unfinished = Math.max(0, last - first + 1) - settled.countWithin(first, last);
     waiting.takeDue(this.#now());
     let unmet = 0;
     for (const sequence of waiting.sequences()) if (sequence >= first && !this.isTaken(sequence)) unmet++;
-    const [claimed, delayed] = [this.#queues.leased, this.#queues.delayed + unmet];
-    let oldest = this.#settled.nextAbsent(first);
-    while (oldest <= last && waiting.has(oldest)) oldest = this.#settled.nextAbsent(oldest + 1);
+    const [claimed, delayed] = [queues.leased, queues.delayed + unmet];
+    let oldest = settled.nextAbsent(first);
+    while (oldest <= last && waiting.has(oldest)) oldest = settled.nextAbsent(oldest + 1);
     return {
       group,
       ready: unfinished - claimed - delayed,
       claimed,
       delayed,
-      dead: this.#dead.size,
+      dead: dead.size,
+      totals: this.#entries.counters.totals,
+      ...(Object.keys(this.regime).length > 0 ? { regime: this.regime } : {}),
       ...(oldest <= last ? { oldestUnfinished: oldest } : {}),
     };
-  }
-
-  /** A delivery has ended without an acknowledgement: the message is available again, or it had its last chance. */
-  #comeBack(entry: LedgerEntry, delayMs = 0): void {
-    if (entry.deliveries >= this.#maxDeliveries) this.#die(entry);
-    else if (entry.isPast) this.#finish(entry);
-    else this.#release(entry, delayMs);
-  }
-
-  #die(entry: LedgerEntry): void {
-    endLife(entry, this.#now());
-    this.#dead.add(entry);
-    this.#changed(entry);
-    this.#settled.add(entry.sequence);
-  }
-
-  #release(entry: LedgerEntry, delayMs = 0): void {
-    endLease(entry);
-    if (delayMs > 0) {
-      entry.state = "delayed";
-      entry.availableAt = this.#now() + delayMs;
-      entry.delayMs = delayMs;
-      this.#queues.push(entry);
-    } else this.#return(entry);
-    this.#changed(entry);
-  }
-
-  #return(entry: LedgerEntry): void {
-    entry.state = "returned";
-    delete entry.availableAt;
-    delete entry.delayMs;
-    this.#queues.push(entry);
-  }
-
-  #finish(entry: LedgerEntry): void {
-    this.#forget(entry);
-    this.#settled.add(entry.sequence);
-  }
-
-  #forget(entry: LedgerEntry): void {
-    this.#entries.delete(entry.sequence);
-    if (entry.batch) this.#batches.leave(entry.batch);
-    else this.#changedRecords.set(entry.sequence, undefined);
-  }
-
-  /** From here on the claim is stored by itself. */
-  #changed(entry: LedgerEntry): void {
-    if (entry.batch) this.#batches.leave(entry.batch);
-    delete entry.batch;
-    const { place: _place, worker: _worker, wasDoubted: _wasDoubted, isPast: _isPast, ...record } = entry;
-    this.#changedRecords.set(entry.sequence, record);
-  }
-
-  #entriesWithin(start: number, end: number): Iterable<number> {
-    if (end - start < this.#entries.size) return Array.from({ length: end - start + 1 }, (_, offset) => start + offset);
-    return [...this.#entries.keys()].filter((sequence) => sequence >= start && sequence <= end);
   }
 }

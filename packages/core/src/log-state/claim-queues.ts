@@ -1,28 +1,70 @@
 import type { LedgerEntry } from "./claim-record.js";
+import { KeyTurns } from "./key-turns.js";
 import { PriorityQueue } from "./priority-queue.js";
+import { priorityOf } from "./work-lane.js";
 
-/** Unfinished claims in the order in which something is to be done with them: an entry stands in the queue of its state. */
+/**
+ * Unfinished claims in the order in which something is to be done with them: an entry stands in the queue of its state, unless another one
+ * of its key is before it.
+ */
 export class ClaimQueues {
+  readonly keys = new KeyTurns();
   readonly #leased = new PriorityQueue<LedgerEntry>(({ expiresAt = 0 }) => expiresAt);
   readonly #delayed = new PriorityQueue<LedgerEntry>(({ availableAt = 0 }) => availableAt);
   readonly #returned = new Map<string, PriorityQueue<LedgerEntry>>();
+  #priorities: readonly number[] = [];
+  /** How many are leased by calls that go on claiming: their leases have not begun. */
+  #open = 0;
 
   push(entry: LedgerEntry): void {
-    this.#queueOf(entry)?.push(entry);
+    const { key } = entry;
+    if (isOpen(entry)) this.#open++;
+    if (entry.isBehind) return;
+    if (key === undefined) return this.#queueOf(entry)?.push(entry);
+    const { admitted, displaced } = this.keys.enter(entry, key);
+    if (displaced) {
+      this.#queueOf(displaced)?.delete(displaced);
+      this.keys.wait(displaced, key);
+    }
+    if (admitted) this.#queueOf(admitted)?.push(admitted);
   }
 
-  /** Before its state changes. */
+  /** Before its state changes. The turn of its key stays its own. */
   delete(entry: LedgerEntry): void {
+    if (isOpen(entry)) this.#open--;
+    if (entry.key !== undefined) this.keys.take(entry, entry.key);
     this.#queueOf(entry)?.delete(entry);
   }
 
-  #queueOf({ state, lane }: LedgerEntry): PriorityQueue<LedgerEntry> | undefined {
-    if (state === "leased") return this.#leased;
+  /** It needs no work any more: the next one of its key may come. */
+  leave(entry: LedgerEntry): void {
+    if (entry.key === undefined) {
+      // Mostly it has left its queue already.
+      if (entry.place >= 0) this.#queueOf(entry)?.delete(entry);
+      return;
+    }
+    this.keys.take(entry, entry.key);
+    this.#queueOf(entry)?.delete(entry);
+    const next = this.keys.leave(entry, entry.key);
+    if (next) this.#queueOf(next)?.push(next);
+  }
+
+  #queueOf(entry: LedgerEntry): PriorityQueue<LedgerEntry> | undefined {
+    const { state, lane } = entry;
+    if (state === "leased") return isOpen(entry) ? undefined : this.#leased;
     if (state === "delayed") return this.#delayed;
-    if (state === "dead") return undefined;
+    if (state !== "returned") return undefined;
     let queue = this.#returned.get(lane);
-    if (!queue) this.#returned.set(lane, (queue = new PriorityQueue<LedgerEntry>(({ sequence }) => sequence)));
+    if (!queue) {
+      this.#returned.set(lane, (queue = new PriorityQueue<LedgerEntry>(({ sequence }) => sequence)));
+      this.#priorities = [...new Set([...this.#returned.keys()].map(priorityOf))];
+    }
     return queue;
+  }
+
+  /** The priorities of what ever came back, or was moved. */
+  get priorities(): readonly number[] {
+    return this.#priorities;
   }
 
   /** Takes out the next claim whose lease has ended. */
@@ -45,13 +87,22 @@ export class ClaimQueues {
     return this.#returned.get(lane)?.peek()?.sequence;
   }
 
+  /** How many of a lane are available without being looked for in the log. */
+  returnedIn(lane: string): number {
+    return this.#returned.get(lane)?.size ?? 0;
+  }
+
   get leased(): number {
-    return this.#leased.size;
+    return this.#leased.size + this.#open;
   }
 
   get delayed(): number {
     return this.#delayed.size;
   }
+}
+
+function isOpen({ state, batch }: LedgerEntry): boolean {
+  return state === "leased" && batch?.isOpen === true;
 }
 
 function takeUntil(queue: PriorityQueue<LedgerEntry>, now: number, at: number | undefined): LedgerEntry | undefined {

@@ -1,5 +1,5 @@
-import type { Backoff, GroupStats } from "../ports/message-store.js";
-
+import type { JsonValue } from "../json-value.js";
+import type { Backoff, GroupRegime, GroupStats } from "../ports/message-store.js";
 import type { ClaimBatch, LiveBatch } from "./claim-batches.js";
 import type { Interval } from "./interval-set.js";
 import type { Queued } from "./priority-queue.js";
@@ -8,10 +8,12 @@ import { randomToken, sequenceToken } from "./random.js";
 /** The state of one message in one group, from its first hand-out to its end, as a store keeps it. */
 export interface ClaimRecord {
   readonly sequence: number;
-  /** Whom the message is addressed to, in an addressed log. */
+  /** The name of the lane in which it waits. */
   readonly lane: string;
+  /** Of one key, one message at a time is handed out. */
+  readonly key?: string;
   readonly deliveries: number;
-  readonly state: "leased" | "delayed" | "returned" | "dead";
+  readonly state: "leased" | "delayed" | "returned" | "dead" | "cancelled";
   readonly readerId?: string;
   readonly receipt?: string;
   readonly leaseMs?: number;
@@ -19,8 +21,14 @@ export interface ClaimRecord {
   readonly availableAt?: number;
   /** How long the delay was when it began. */
   readonly delayMs?: number;
-  /** What the last failure gave as its reason. */
+  /** What the last failure, or who cancelled it, gave as its reason. */
   readonly reason?: string;
+  /** How far its handler said that it was. */
+  readonly progress?: JsonValue;
+  /** Moved to another time or priority while others of its key were before it, which nothing here knows of. */
+  readonly isBehind?: boolean;
+  /** Cancelled ones: when, in steady ms since the epoch. */
+  readonly cancelledAt?: number;
   /** Dead letters: when it died, in steady ms since the epoch. */
   readonly diedAt?: number;
   /** Dead letters: names this death, so that a copy of it elsewhere is made once. */
@@ -29,12 +37,11 @@ export interface ClaimRecord {
   readonly forwarded?: boolean;
 }
 
-/** What a reader is told of a claim, as it was when it was given. */
+/** What a reader is told of a claim besides its lease. */
 export interface Grant {
   readonly sequence: number;
   readonly receipt: string;
   readonly deliveries: number;
-  readonly expiresAt: number;
 }
 
 /** What a store has to write to keep a group: `undefined` means that the entry is gone. */
@@ -44,6 +51,10 @@ export interface LedgerChanges {
   readonly batches: ReadonlyMap<number, ClaimBatch | undefined>;
   /** Settled ranges by their start. */
   readonly settled: ReadonlyMap<number, number | undefined>;
+  /** How many were handed out when, in steady ms, as far as the group's rate asks for it. */
+  readonly grants: ReadonlyMap<number, number | undefined>;
+  /** Left out: as before. */
+  readonly regime?: GroupRegime;
 }
 
 /** What holds for all groups of a log. */
@@ -58,6 +69,9 @@ export interface StoredLedger {
   readonly settled?: Iterable<Interval>;
   readonly records?: Iterable<ClaimRecord>;
   readonly batches?: readonly ClaimBatch[];
+  readonly regime?: GroupRegime;
+  /** How many were handed out when. */
+  readonly grants?: Iterable<readonly [at: number, count: number]>;
 }
 
 /** A record at work: where it is queued, and what need not be stored. */
@@ -68,7 +82,15 @@ export type LedgerEntry = { -readonly [Key in keyof ClaimRecord]: ClaimRecord[Ke
     wasDoubted?: boolean;
     /** Its time to live has ended under its lease. */
     isPast?: boolean;
+    /** A store has a record of it that is of no use once it changes. */
+    isStored?: boolean;
   };
+
+/** An entry as a store keeps it. */
+export function toRecord(entry: LedgerEntry): ClaimRecord {
+  const { place: _place, batch: _batch, worker: _worker, wasDoubted: _doubted, isPast: _isPast, isStored: _isStored, ...record } = entry;
+  return record;
+}
 
 /** A reader holds it from now on. @returns the receipt. */
 export function startLease(entry: LedgerEntry, batch: LiveBatch): string {
@@ -116,7 +138,9 @@ export function endLife(entry: LedgerEntry, now: number): void {
 export function startAnew(entry: LedgerEntry): void {
   entry.deliveries = 0;
   delete entry.reason;
+  delete entry.progress;
   delete entry.diedAt;
   delete entry.deathId;
   delete entry.forwarded;
+  delete entry.cancelledAt;
 }

@@ -3,6 +3,14 @@ import { PriorityQueue, type Queued } from "./priority-queue.js";
 interface Due extends Queued {
   readonly sequence: number;
   readonly at: number;
+  readonly key: string | undefined;
+}
+
+/** A message whose time has come. */
+interface DueMessage {
+  readonly sequence: number;
+  readonly at: number;
+  readonly key: string | undefined;
 }
 
 /** Messages of a log for which something happens at a time that is to come, such as the end of a delay or of a time to live. */
@@ -10,9 +18,9 @@ export class DueTimes {
   readonly #bySequence = new Map<number, Due>();
   readonly #queue = new PriorityQueue<Due>(({ at }) => at);
 
-  /** @param at in ms since the epoch, by a clock of the caller's. */
-  add(sequence: number, at: number): void {
-    const due: Due = { sequence, at, place: -1 };
+  /** @param at in ms since the epoch, by a clock of the caller's. @param key the message's, if it has one. */
+  add(sequence: number, at: number, key?: string): void {
+    const due: Due = { sequence, at, key, place: -1 };
     this.#bySequence.set(sequence, due);
     this.#queue.push(due);
   }
@@ -25,7 +33,7 @@ export class DueTimes {
   }
 
   /** Takes out those whose time has come, the earliest first. */
-  takeDue(now: number): readonly { readonly sequence: number; readonly at: number }[] {
+  takeDue(now: number): readonly DueMessage[] {
     if ((this.#queue.peek()?.at ?? Infinity) > now) return NONE;
     const taken: Due[] = [];
     for (let next = this.#queue.peek(); next && next.at <= now; next = this.#queue.peek()) {

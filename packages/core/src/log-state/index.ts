@@ -1,10 +1,13 @@
 export { checkPosition, checkSameMessage, decideAddressed, deletedLog, isPast, replacedLog, toDeadMessage, toMessage } from "./checks.js";
-export { ClaimDispatcher, COMMON_LANE, type LaneSource, type SizedMessage } from "./claim-dispatcher.js";
 export { type BatchedClaim, type ClaimBatch } from "./claim-batches.js";
 export { ClaimLedger } from "./claim-ledger.js";
+export { type LedgerMessage, type OrderOutcome } from "./ledger-orders.js";
 export { type ClaimRecord, type LedgerChanges, type LedgerPolicy, type StoredLedger } from "./claim-record.js";
 export { DueTimes } from "./due-times.js";
+export { type LaneSource, type SizedMessage, type WaitingMessage } from "./lane-source.js";
 export { LogClock } from "./log-clock.js";
 export { cursorStats, groupStats, type LogView } from "./log-stats.js";
 export { IntervalSet, type Interval } from "./interval-set.js";
 export { randomToken, sequenceOfToken, sequenceToken } from "./random.js";
+export { WorkGroups, type GroupLog } from "./work-groups.js";
+export { COMMON_LANE, DEFAULT_PRIORITY, laneName, laneOf, type WorkLane } from "./work-lane.js";

@@ -37,6 +37,12 @@ export class IntervalSet {
     return this.#starts[this.#firstStartAbove(sequence)];
   }
 
+  /** The last sequence up to here that is not in the set. */
+  previousAbsent(sequence: number): number {
+    const index = this.#indexOf(sequence);
+    return index < 0 ? sequence : (this.#starts[index] as number) - 1;
+  }
+
   /** How many sequences from `start` to `end`, both included, are in the set. */
   countWithin(start: number, end: number): number {
     let count = 0;

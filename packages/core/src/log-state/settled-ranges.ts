@@ -17,6 +17,10 @@ export class SettledRanges {
     return this.#set.nextAbsent(sequence);
   }
 
+  previousAbsent(sequence: number): number {
+    return this.#set.previousAbsent(sequence);
+  }
+
   nextPresent(sequence: number): number | undefined {
     return this.#set.nextPresent(sequence);
   }

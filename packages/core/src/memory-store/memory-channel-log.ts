@@ -1,11 +1,12 @@
 import { SteadyClock, type Cancel, type Clock } from "../clock.js";
 import { SSSNError } from "../errors.js";
-import { ClaimDispatcher, COMMON_LANE } from "../log-state/claim-dispatcher.js";
 import { ClaimLedger } from "../log-state/claim-ledger.js";
-import { checkPosition, checkSameMessage, toDeadMessage, toMessage } from "../log-state/checks.js";
+import { checkPosition, checkSameMessage, toMessage } from "../log-state/checks.js";
 import { LogClock } from "../log-state/log-clock.js";
 import { cursorStats, groupStats, type LogView } from "../log-state/log-stats.js";
 import { randomToken, sequenceToken } from "../log-state/random.js";
+import { WorkGroups } from "../log-state/work-groups.js";
+import { COMMON_LANE } from "../log-state/work-lane.js";
 import type { ChannelMessage, MessageDraft, WriteReceipt } from "../message.js";
 import type {
   ChannelLog,
@@ -15,21 +16,23 @@ import type {
   CursorState,
   DeadMessage,
   DeadRequest,
+  GroupRegime,
   GroupStats,
+  JobInfo,
+  JobPage,
+  JobsRequest,
   LogBounds,
   LogPage,
   LogStats,
+  OrderResult,
   ReadRequest,
+  Rescheduling,
   RetentionPolicy,
   SettleResult,
   Settlement,
 } from "../ports/message-store.js";
+import { memoryGroupLog } from "./memory-group-log.js";
 import { MemoryMessages } from "./memory-messages.js";
-
-interface Group {
-  readonly ledger: ClaimLedger;
-  readonly dispatcher: ClaimDispatcher;
-}
 
 /** One channel in memory. */
 export class MemoryChannelLog implements ChannelLog {
@@ -41,7 +44,8 @@ export class MemoryChannelLog implements ChannelLog {
   readonly #steady: SteadyClock;
   readonly #messages: MemoryMessages;
   readonly #cursors = new Map<string, CursorState>();
-  readonly #groups = new Map<string, Group>();
+  readonly #ledgers = new Map<string, ClaimLedger>();
+  readonly #groups: WorkGroups;
   readonly #listeners = new Set<() => void>();
   #maxDeliveries = Infinity;
   #closed: SSSNError | undefined;
@@ -52,6 +56,15 @@ export class MemoryChannelLog implements ChannelLog {
     this.#steady = new SteadyClock(clock);
     this.addressed = addressed;
     this.#messages = new MemoryMessages(addressed);
+    this.#groups = new WorkGroups(
+      memoryGroupLog({
+        messages: this.#messages,
+        ledgers: this.#ledgers,
+        newLedger: () => this.#newLedger(this.#maxDeliveries),
+        expire: () => this.#expire(),
+        announce: () => this.#changed(),
+      }),
+    );
   }
 
   async append(drafts: readonly MessageDraft[]): Promise<readonly WriteReceipt[]> {
@@ -73,9 +86,18 @@ export class MemoryChannelLog implements ChannelLog {
       inBatch.set(message.id, message);
       return { id: message.id, sequence, duplicate: false, timestamp: message.timestamp };
     });
-    for (const message of fresh) this.#messages.add(message);
+    for (const message of fresh) this.#add(message);
     if (fresh.length > 0) this.#changed();
     return Promise.resolve(receipts);
+  }
+
+  #add(message: ChannelMessage): void {
+    const replaced = this.#messages.add(message);
+    if (replaced === undefined || this.#messages.isRetired(replaced)) return;
+    const { key } = this.#messages.get(replaced) as ChannelMessage;
+    const outcomes = [...this.#ledgers.values()].map((ledger) => ledger.orders.supersede(replaced, key));
+    this.#forgetChanges();
+    if (outcomes.every((isReplaced) => isReplaced)) this.#messages.retire(replaced, this.#messages.superseded);
   }
 
   async read({ after, limit, audience, maxBytes = Infinity }: ReadRequest): Promise<LogPage> {
@@ -86,7 +108,7 @@ export class MemoryChannelLog implements ChannelLog {
     const { messages, position } =
       audience === undefined
         ? this.#messages.scan(after, limit, maxBytes)
-        : this.#messages.scanLanes([COMMON_LANE, this.#checkedLane(audience)], after, limit, maxBytes);
+        : this.#messages.scanRecipients([COMMON_LANE, this.#checkedLane(audience)], after, limit, maxBytes);
     return Promise.resolve({ messages, position, skipped });
   }
 
@@ -104,12 +126,9 @@ export class MemoryChannelLog implements ChannelLog {
     return this.#clock.now();
   }
 
-  setMaxDeliveries(maxDeliveries: number): void {
+  setMaxDeliveries(maxDeliveries: number): Promise<void> {
     this.#maxDeliveries = maxDeliveries;
-    for (const { ledger } of this.#groups.values()) {
-      ledger.setMaxDeliveries(maxDeliveries);
-      ledger.takeChanges();
-    }
+    return this.#groups.setMaxDeliveries(maxDeliveries);
   }
 
   async cursor(key: CursorKey): Promise<number | undefined> {
@@ -129,61 +148,77 @@ export class MemoryChannelLog implements ChannelLog {
   async claim(request: ClaimRequest): Promise<ClaimPage> {
     this.#assertOpen();
     if (request.audience !== undefined) this.#checkedLane(request.audience);
-    this.#expire();
-    return this.#group(request.group).dispatcher.claim(request);
+    return this.#groups.claim(request);
   }
 
   /** Settles what nobody needs to be handed any more. */
-  #expire(): void {
-    for (const { sequence } of this.#messages.expiring.takeDue(this.#clock.now())) {
-      this.#messages.expired.add(sequence);
-      for (const { ledger } of this.#groups.values()) ledger.expire(sequence);
+  #expire(): undefined {
+    const due = this.#messages.expiring.takeDue(this.#clock.now());
+    if (due.length === 0) return undefined;
+    for (const { sequence } of due) {
+      const key = this.#messages.get(sequence)?.key;
+      this.#messages.retire(sequence, this.#messages.expired);
+      for (const ledger of this.#ledgers.values()) ledger.orders.expire(sequence, key);
     }
-    for (const { ledger } of this.#groups.values()) ledger.takeChanges();
+    this.#forgetChanges();
+    return undefined;
+  }
+
+  /** There is nothing to write them to. */
+  #forgetChanges(): void {
+    for (const ledger of this.#ledgers.values()) ledger.takeChanges();
   }
 
   async settle(group: string, readerId: string, settlements: readonly Settlement[]): Promise<readonly SettleResult[]> {
     this.#assertOpen();
-    const ledger = this.#groups.get(group)?.ledger;
-    if (!ledger) return Promise.resolve(settlements.map(({ receipt }) => ({ receipt, status: "unknown" })));
-    ledger.refresh();
-    const results = settlements.map((settlement) => ledger.settle(readerId, settlement));
-    ledger.takeChanges();
-    if (settlements.some(({ action }) => action === "release")) this.#changed();
-    return Promise.resolve(results);
+    return this.#groups.settle(group, readerId, settlements);
+  }
+
+  async setRegime(group: string, regime: GroupRegime): Promise<void> {
+    this.#assertOpen();
+    return this.#groups.setRegime(group, regime);
+  }
+
+  async cancel(group: string, ids: readonly string[], reason?: string): Promise<readonly OrderResult[]> {
+    this.#assertOpen();
+    return this.#groups.cancel(group, ids, reason);
+  }
+
+  async reschedule(group: string, ids: readonly string[], to: Rescheduling): Promise<readonly OrderResult[]> {
+    this.#assertOpen();
+    return this.#groups.reschedule(group, ids, to);
+  }
+
+  async job(group: string, id: string): Promise<JobInfo | undefined> {
+    this.#assertOpen();
+    return this.#groups.job(group, id);
+  }
+
+  async jobs(group: string, request: JobsRequest): Promise<JobPage> {
+    this.#assertOpen();
+    return this.#groups.jobs(group, request);
   }
 
   async dead(group: string, request: DeadRequest): Promise<readonly DeadMessage[]> {
     this.#assertOpen();
-    const records = this.#groups.get(group)?.ledger.deadRecords(request).slice(0, request.limit) ?? [];
-    return Promise.resolve(records.map((record) => toDeadMessage(record, this.#messages.get(record.sequence) as ChannelMessage)));
+    return this.#groups.dead(group, request);
   }
 
   async forwarded(group: string, ids: readonly string[]): Promise<void> {
     this.#assertOpen();
-    const ledger = this.#groups.get(group)?.ledger;
-    for (const id of ids) ledger?.forwarded(this.#messages.sequenceOf(id) ?? 0);
-    ledger?.takeChanges();
-    return Promise.resolve();
+    return this.#groups.forwarded(group, ids);
   }
 
   async requeue(group: string, ids?: readonly string[]): Promise<number> {
     this.#assertOpen();
-    const ledger = this.#groups.get(group)?.ledger;
-    if (!ledger) return Promise.resolve(0);
-    const sequences = ids ? ids.map((id) => this.#messages.sequenceOf(id) ?? 0) : ledger.deadRecords().map(({ sequence }) => sequence);
-    this.#expire();
-    const revived = sequences.filter((sequence) => !this.#messages.expired.has(sequence) && ledger.revive(sequence)).length;
-    ledger.takeChanges();
-    if (revived > 0) this.#changed();
-    return Promise.resolve(revived);
+    return this.#groups.requeue(group, ids);
   }
 
   async evict(policy: RetentionPolicy): Promise<number> {
     this.#assertOpen();
     this.#expire();
     const oldest = this.#clock.now() - (policy.maxAgeMs ?? Infinity);
-    if (policy.maxDeadAgeMs !== undefined) this.#forgetDead(this.#steady.now() - policy.maxDeadAgeMs);
+    if (policy.maxDeadAgeMs !== undefined) await this.#groups.forgetDead(this.#steady.now() - policy.maxDeadAgeMs);
     const dead = this.#deadSequences();
     const deadBytes = [...dead].reduce((sum, sequence) => sum + this.#messages.bytesOf(sequence), 0);
     let removed = 0;
@@ -198,16 +233,9 @@ export class MemoryChannelLog implements ChannelLog {
     return Promise.resolve(removed);
   }
 
-  #forgetDead(before: number): void {
-    for (const { ledger } of this.#groups.values()) {
-      ledger.forgetDead(before);
-      ledger.takeChanges();
-    }
-  }
-
   /** Only a person, or the policy for dead letters, decides about these: they stand beside the other bounds. */
   #deadSequences(): ReadonlySet<number> {
-    return new Set([...this.#groups.values()].flatMap(({ ledger }) => ledger.deadSequences));
+    return new Set([...this.#ledgers.values()].flatMap((ledger) => ledger.deadSequences));
   }
 
   async remove(ids: readonly string[]): Promise<number> {
@@ -220,11 +248,14 @@ export class MemoryChannelLog implements ChannelLog {
   }
 
   #drop(sequence: number): void {
+    const key = this.#messages.get(sequence)?.key;
     this.#messages.drop(sequence);
-    for (const { ledger } of this.#groups.values()) {
-      ledger.remove(sequence);
-      ledger.takeChanges();
-    }
+    for (const ledger of this.#ledgers.values()) ledger.orders.remove(sequence, key);
+    this.#forgetChanges();
+  }
+
+  #newLedger(maxDeliveries = Infinity): ClaimLedger {
+    return new ClaimLedger(() => this.#steady.now(), { settled: this.#messages.settledForAll }, { maxDeliveries });
   }
 
   #view(): LogView {
@@ -242,11 +273,7 @@ export class MemoryChannelLog implements ChannelLog {
   async untouched(): Promise<Omit<GroupStats, "group">> {
     this.#assertOpen();
     this.#expire();
-    const { group: _group, ...counts } = await groupStats(
-      "",
-      new ClaimLedger(() => this.#steady.now(), { settled: this.#messages.settledForAll }),
-      this.#view(),
-    );
+    const { group: _group, ...counts } = await groupStats("", this.#newLedger(), this.#view());
     return counts;
   }
 
@@ -259,7 +286,7 @@ export class MemoryChannelLog implements ChannelLog {
       first: view.first,
       last: view.last,
       expired: this.#messages.expired.countWithin(view.first, view.last),
-      groups: await Promise.all([...this.#groups].map(([name, { ledger }]) => groupStats(name, ledger, view))),
+      groups: await Promise.all([...this.#ledgers].map(([name, ledger]) => groupStats(name, ledger, view))),
       cursors: await Promise.all([...this.#cursors.values()].map((cursor) => cursorStats(cursor, view))),
     };
   }
@@ -269,7 +296,7 @@ export class MemoryChannelLog implements ChannelLog {
   }
 
   get groupCount(): number {
-    return this.#groups.size;
+    return this.#groups.count;
   }
 
   async deleteGroup(group: string): Promise<boolean> {
@@ -296,39 +323,9 @@ export class MemoryChannelLog implements ChannelLog {
     this.#listeners.clear();
   }
 
-  #group(name: string): Group {
-    let group = this.#groups.get(name);
-    if (group) return group;
-    const ledger = new ClaimLedger(
-      () => this.#steady.now(),
-      { settled: this.#messages.settledForAll },
-      { maxDeliveries: this.#maxDeliveries },
-    );
-    const dispatcher = new ClaimDispatcher(ledger, {
-      last: () => this.#messages.last,
-      readLane: (lane, after, limit) => {
-        const { messages, position } = this.addressed ? this.#messages.scanLanes([lane], after, limit) : this.#messages.scan(after, limit);
-        return Promise.resolve({
-          messages: messages.map((message) => ({ message, bytes: this.#messages.bytesOf(message.sequence) })),
-          position,
-        });
-      },
-      load: (sequences) => {
-        const found = sequences.flatMap((sequence) => this.#messages.sized(sequence) ?? []);
-        return Promise.resolve(new Map(found.map((sized) => [sized.message.sequence, sized])));
-      },
-      persist: () => {
-        ledger.takeChanges();
-        return Promise.resolve();
-      },
-    });
-    this.#groups.set(name, (group = { ledger, dispatcher }));
-    return group;
-  }
-
   #isSettledEverywhere(sequence: number): boolean {
-    if (this.#groups.size === 0) return this.#messages.expired.has(sequence);
-    return [...this.#groups.values()].every(({ ledger }) => ledger.isSettled(sequence));
+    if (this.#ledgers.size === 0) return this.#messages.isRetired(sequence);
+    return [...this.#ledgers.values()].every((ledger) => ledger.isSettled(sequence));
   }
 
   #checkedLane(audience: string): string {

@@ -37,7 +37,7 @@ export class MemoryMessageStore implements MessageStore {
     const addressed = decideAddressed(channelId, known?.addressed, options.addressed);
     const log = known ?? new MemoryChannelLog(channelId, this.#clock, options.clock ?? this.#clock, addressed);
     this.#logs.set(channelId, log);
-    if (options.maxDeliveries !== undefined) log.setMaxDeliveries(options.maxDeliveries);
+    if (options.maxDeliveries !== undefined) await log.setMaxDeliveries(options.maxDeliveries);
     return log;
   }
 

@@ -1,18 +1,20 @@
-import { COMMON_LANE, type SizedMessage } from "../log-state/claim-dispatcher.js";
 import { DueTimes } from "../log-state/due-times.js";
 import { IntervalSet, type Interval } from "../log-state/interval-set.js";
+import type { SizedMessage, WaitingMessage } from "../log-state/lane-source.js";
+import { COMMON_LANE, DEFAULT_PRIORITY, laneName, laneOf, type WorkLane } from "../log-state/work-lane.js";
 import type { ChannelMessage } from "../message.js";
+import { SequenceIndex } from "./sequence-list.js";
 
 /** An id is remembered for at least this long after its write, even when its message is gone. */
 const REMEMBER_IDS_MS = 600_000;
 
 /** A stretch of the log, and up to where it has been looked at. */
-interface Stretch {
-  readonly messages: ChannelMessage[];
+interface Stretch<Message = ChannelMessage> {
+  readonly messages: Message[];
   readonly position: number;
 }
 
-/** The messages of one log in memory, by sequence, by id and by recipient. */
+/** The messages of one log in memory, by sequence, by id, by recipient, by lane and by key. */
 export class MemoryMessages {
   /** Whether there is an index per recipient. */
   readonly addressed: boolean;
@@ -23,10 +25,20 @@ export class MemoryMessages {
   readonly expiring = new DueTimes();
   /** Past their time to live, and still here. */
   readonly expired = new IntervalSet();
+  /** Replaced by a later one before anybody had them, and still here. */
+  readonly superseded = new IntervalSet();
+  /** The priorities that were ever seen, the highest first. */
+  priorities: readonly number[] = [DEFAULT_PRIORITY];
   readonly #messages = new Map<number, ChannelMessage>();
   readonly #sizes = new Map<number, number>();
   readonly #ids = new Map<string, number>();
-  readonly #lanes = new Map<string, number[]>();
+  readonly #recipients = new SequenceIndex();
+  readonly #lanes = new SequenceIndex();
+  readonly #keys = new SequenceIndex();
+  /** Of messages with a key: the one before them, when they were written. */
+  readonly #previous = new Map<number, number>();
+  /** The last message of each name that may be superseded. */
+  readonly #names = new Map<string, number>();
   readonly #forgetLater: { readonly id: string; readonly at: number }[] = [];
   #last = 0;
   #bytes = 0;
@@ -73,20 +85,30 @@ export class MemoryMessages {
     return this.#messages;
   }
 
-  add(message: ChannelMessage): void {
+  /** @returns the message that it replaces, where it says so. */
+  add(message: ChannelMessage): number | undefined {
+    const { sequence, id, key, availableAt, validUntil, priority, supersede } = message;
     const size = JSON.stringify(message).length;
-    this.#last = message.sequence;
-    this.#messages.set(message.sequence, message);
-    this.#sizes.set(message.sequence, size);
-    this.#ids.set(message.id, message.sequence);
+    this.#last = sequence;
+    this.#messages.set(sequence, message);
+    this.#sizes.set(sequence, size);
+    this.#ids.set(id, sequence);
     this.#bytes += size;
-    if (message.availableAt !== undefined) this.delayed.add(message.sequence, message.availableAt);
-    if (message.validUntil !== undefined) this.expiring.add(message.sequence, message.validUntil);
-    if (!this.addressed) return;
-    const lane = message.recipientId ?? COMMON_LANE;
-    const sequences = this.#lanes.get(lane);
-    if (sequences) sequences.push(message.sequence);
-    else this.#lanes.set(lane, [message.sequence]);
+    if (availableAt !== undefined) this.delayed.add(sequence, availableAt);
+    if (validUntil !== undefined) this.expiring.add(sequence, validUntil);
+    if (this.addressed) this.#recipients.add(message.recipientId ?? COMMON_LANE, sequence);
+    this.#lanes.add(laneName(laneOf(message, this.addressed)), sequence);
+    if (priority !== undefined && !this.priorities.includes(priority))
+      this.priorities = [...this.priorities, priority].sort((left, right) => right - left);
+    if (key !== undefined) {
+      const previous = this.#keys.before(key, sequence);
+      if (previous !== undefined) this.#previous.set(sequence, previous);
+      this.#keys.add(key, sequence);
+    }
+    if (supersede === undefined) return undefined;
+    const replaced = this.#names.get(supersede);
+    this.#names.set(supersede, sequence);
+    return replaced !== undefined && this.#messages.has(replaced) ? replaced : undefined;
   }
 
   /** Takes a message out; its id is remembered for a while. */
@@ -96,18 +118,34 @@ export class MemoryMessages {
     this.#messages.delete(sequence);
     this.#bytes -= this.bytesOf(sequence);
     this.#sizes.delete(sequence);
+    this.#previous.delete(sequence);
     this.removed.add(sequence);
     this.delayed.delete(sequence);
     this.expiring.delete(sequence);
     this.expired.delete(sequence);
+    this.superseded.delete(sequence);
     this.#forgetLater.push({ id: message.id, at: message.timestamp + REMEMBER_IDS_MS });
-    const lane = this.#lanes.get(message.recipientId ?? COMMON_LANE);
-    if (lane) lane.splice(lane.indexOf(sequence), 1);
+    if (this.addressed) this.#recipients.delete(message.recipientId ?? COMMON_LANE, sequence);
+    this.#lanes.delete(laneName(laneOf(message, this.addressed)), sequence);
+    if (message.key !== undefined) this.#keys.delete(message.key, sequence);
+    if (message.supersede !== undefined && this.#names.get(message.supersede) === sequence) this.#names.delete(message.supersede);
   }
 
-  /** What no group has to do with: removed, or past its time. */
+  /** No group has to do with it any more, though it stays readable. */
+  retire(sequence: number, among: IntervalSet): void {
+    const key = this.#messages.get(sequence)?.key;
+    among.add(sequence);
+    if (key !== undefined) this.#keys.delete(key, sequence);
+  }
+
+  /** Whether no group that comes has to do with it. */
+  isRetired(sequence: number): boolean {
+    return this.removed.has(sequence) || this.expired.has(sequence) || this.superseded.has(sequence);
+  }
+
+  /** What no group has to do with: removed, past its time, or replaced. */
   get settledForAll(): readonly Interval[] {
-    return [...this.removed, ...this.expired];
+    return [...this.removed, ...this.expired, ...this.superseded];
   }
 
   forgetOldIds(now: number): void {
@@ -126,23 +164,31 @@ export class MemoryMessages {
     return { messages, position: sequence > this.#last ? this.#last : (messages.at(-1)?.sequence ?? after) };
   }
 
-  scanLanes(lanes: readonly string[], after: number, limit: number, maxBytes = Infinity): Stretch {
-    const found = lanes.flatMap((lane) => sequencesBehind(this.#lanes.get(lane) ?? [], after, limit)).sort((left, right) => left - right);
+  /** What some recipients may see. */
+  scanRecipients(recipients: readonly string[], after: number, limit: number, maxBytes = Infinity): Stretch {
+    const found = recipients.flatMap((recipient) => this.#recipients.behind(recipient, after, limit)).sort((left, right) => left - right);
     let bytes = 0;
     const end = found.findIndex((sequence, index) => index === limit || ((bytes += this.bytesOf(sequence)) > maxBytes && index > 0));
     const messages = found.slice(0, end < 0 ? limit : end).map((sequence) => this.#messages.get(sequence) as ChannelMessage);
     const isAll = messages.length === found.length && found.length < limit;
     return { messages, position: isAll ? this.#last : (messages.at(-1)?.sequence ?? after) };
   }
-}
 
-/** The first `limit` numbers of a sorted list that lie behind a value. */
-function sequencesBehind(sorted: readonly number[], after: number, limit: number): number[] {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((sorted[middle] as number) <= after) low = middle + 1;
-    else high = middle;
+  readLane(lane: WorkLane, after: number, limit: number): Stretch<WaitingMessage> {
+    const found = this.#lanes.behind(laneName(lane), after, limit);
+    const messages = found.map((sequence): WaitingMessage => {
+      const sized = this.sized(sequence) as SizedMessage;
+      const { key, availableAt } = sized.message;
+      return { sequence, key, availableAt, previous: this.#previous.get(sequence), found: sized };
+    });
+    return { messages, position: found.length < limit ? this.#last : (found.at(-1) ?? after) };
   }
-  return sorted.slice(low, low + limit);
+
+  nextOfKey(key: string, after: number): number | undefined {
+    return this.#keys.behind(key, after, 1)[0];
+  }
+
+  previousOfKey(key: string, before: number): number | undefined {
+    return this.#keys.before(key, before);
+  }
 }

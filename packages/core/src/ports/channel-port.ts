@@ -1,5 +1,18 @@
 import type { ChannelMessage, Metadata, Visibility, WriteReceipt } from "../message.js";
-import type { ClaimedMessage, DeadMessage, LogStats, RetentionPolicy, SettleResult } from "./message-store.js";
+import type { EventSource } from "../events.js";
+import type { JsonValue } from "../json-value.js";
+import type {
+  ClaimedMessage,
+  DeadMessage,
+  GroupRegime,
+  JobInfo,
+  JobPage,
+  JobState,
+  LogStats,
+  OrderResult,
+  RetentionPolicy,
+  SettleResult,
+} from "./message-store.js";
 
 /** What kind of channel it is, as shown in its info. */
 export type ChannelKind = "channel" | "passthrough" | "broadcast" | "work-queue" | "mailbox" | "periodic" | "discovery";
@@ -40,6 +53,18 @@ export interface WriteOptions {
   readonly recipientId?: string;
   /** Annotations: any JSON object. Default: none. */
   readonly metadata?: Metadata;
+  /**
+   * Of one key, one message at a time is handed out in a group, in the order in which they were written; the next one comes when that one is
+   * settled, dead or cancelled. An identifier. Default: none, and the message waits for no other.
+   */
+  readonly key?: string;
+  /** From 0 to 9: higher ones are handed out first, the oldest first within one level. Default 4. */
+  readonly priority?: number;
+  /**
+   * A name: this message replaces the last one of the same name, wherever that waits and nobody has had it. The replaced one stays in the log, and is settled.
+   * An identifier. Default: replaces nothing.
+   */
+  readonly supersede?: string;
   /** After how many ms it can be claimed. It is readable at once. Default 0; at most 10 years. */
   readonly delayMs?: number;
   /** How long it is delivered and handed out, in ms from now, from 1 to 10 years. Then it stays in the history only. Default: for ever. */
@@ -155,6 +180,56 @@ export interface NackOptions extends SettleOptions {
 export interface ExtendOptions extends SettleOptions {
   /** How long the lease runs from now. Default: the channel's. */
   readonly leaseMs?: number;
+  /** How far the work is, for whoever looks at it with `job()`: any JSON, of 16 KiB at the most. Default: as it was. */
+  readonly progress?: JsonValue;
+}
+
+/** Of which group. */
+export interface RegimeOptions {
+  /** Default `default`. */
+  readonly group?: string;
+}
+
+/** Chooses messages of a group by their state, the oldest first. */
+export interface JobSelection {
+  readonly state: JobState;
+  /** Most of them, from 1 to 10 000. Default 1 000. */
+  readonly limit?: number;
+}
+
+/** How messages are cancelled. */
+export interface CancelOptions extends SettleOptions {
+  /** Why, for whoever has them and whoever looks at them. At most 1 000 characters are kept. */
+  readonly reason?: string;
+}
+
+/** Where messages are moved to. */
+export interface RescheduleOptions extends SettleOptions {
+  /** When they may be handed out, in ms since the Unix epoch by the log's clock; one that is past is now. Default: now. */
+  readonly at?: number;
+  /** After how many ms they may be handed out, up to 10 years, in place of `at`. */
+  readonly delayMs?: number;
+  /** Their priority from now on, from 0 to 9. Default: the one with which they were written. */
+  readonly priority?: number;
+}
+
+/** Which messages to requeue. */
+export interface RequeueOptions extends SettleOptions {
+  /** By id: dead letters, and what was cancelled. Default: all dead letters. */
+  readonly ids?: readonly string[];
+  /** By their state, in place of `ids`: `dead` or `cancelled`. */
+  readonly state?: "dead" | "cancelled";
+  /** Of those in a state: most of them, from 1 to 10 000. Default 1 000. */
+  readonly limit?: number;
+}
+
+/** Which messages of a group to list. */
+export interface JobsOptions extends SettleOptions {
+  readonly state: JobState;
+  /** Behind this sequence. Default 0. */
+  readonly after?: number;
+  /** From 1 to 1 000. Default 100. */
+  readonly limit?: number;
 }
 
 /** Why a claim ends among the dead letters. */
@@ -215,6 +290,13 @@ export interface Subscription extends AsyncDisposable {
 /** What is called with each message. It may be async; the next message waits for it. An exception is reported, not propagated. */
 export type MessageCallback<Content> = (message: ChannelMessage<Content>) => unknown;
 
+/** A message that was cancelled in a group. */
+export interface Cancellation {
+  readonly id: string;
+  readonly group: string;
+  readonly reason?: string;
+}
+
 /**
  * The consumption interface: what a channel in this process and one behind HTTP have in common.
  *
@@ -227,6 +309,8 @@ export interface ChannelPort<Content = unknown, Written = Content> {
   readonly ended?: AbortSignal;
   /** False while calls go unanswered and are repeated, as those of a remote channel whose host is away. Left out: it is always reached. */
   readonly isReachable?: boolean;
+  /** Told of each claim that is taken away because its message was cancelled in this process. Left out: a holder hears of it when it renews its lease. */
+  readonly cancellations?: EventSource<{ readonly cancelled: Cancellation }>;
   /** Where a remote channel lives, such as `https://orders.example`. Left out: in this process. */
   readonly origin?: string;
   /** What the channel is, and where it can be reached. @throws SSSNError `insufficient_role`. */
@@ -272,8 +356,14 @@ export interface ChannelPort<Content = unknown, Written = Content> {
   nack(readerId: string, receipts: readonly string[], options?: NackOptions): Promise<readonly SettleResult[]>;
   /** Ends claims as dead letters: trying again is useless. Results as those of {@link ChannelPort.acknowledge}. */
   deadLetter(readerId: string, receipts: readonly string[], options?: DeadLetterOptions): Promise<readonly SettleResult[]>;
-  /** Lets the leases of claims run from now on, for `leaseMs`. Results as those of {@link ChannelPort.acknowledge}, with when the lease ends. */
+  /**
+   * Lets the leases of claims run from now on, for `leaseMs`. Results as those of {@link ChannelPort.acknowledge}, with when the lease ends, or with why the message was cancelled.
+   *
+   * @throws SSSNError `content_too_large` for progress of more than 16 KiB.
+   */
   extend(readerId: string, receipts: readonly string[], options?: ExtendOptions): Promise<readonly SettleResult[]>;
+  /** The message with this id, if it is there and the reader may see it. Moves no cursor. @throws SSSNError `unsupported_operation` (a work queue that is not shared). */
+  find(readerId: string, id: string): Promise<ChannelMessage<Content> | undefined>;
   /** Resolves once the start position is fixed: what is written from then on will be delivered. */
   subscribe(systemId: string, callback: MessageCallback<Content>, options?: SubscribeOptions): Promise<Subscription>;
   /**
@@ -309,8 +399,23 @@ export interface ChannelHostPort<Content = unknown> {
   remove(adminId: string, ids: readonly string[]): Promise<number>;
   /** The dead letters of a group, oldest first, 100 unless `limit` says otherwise, up to 10 000. */
   deadLetters(adminId: string, options?: SettleOptions & { readonly limit?: number }): Promise<readonly DeadMessage[]>;
-  /** Makes dead letters of a group available again, all or those with the ids, with their deliveries at 0. Resolves with how many. */
-  requeue(adminId: string, options?: SettleOptions & { readonly ids?: readonly string[] }): Promise<number>;
+  /** Makes dead letters of a group available again, all or those with the ids, with their deliveries at 0; also what was cancelled, where it is named. Resolves with how many. */
+  requeue(adminId: string, options?: RequeueOptions): Promise<number>;
+  /**
+   * What bounds the work of a group from now on, over all its workers, also after a restart. What is left out does not bound it: `{}` frees it. `stats()` shows it.
+   */
+  setRegime(adminId: string, regime: GroupRegime, options?: RegimeOptions): Promise<void>;
+  /**
+   * Settles messages of a group as cancelled: what waits, rests or is dead. What somebody has is taken away: its handler's signal aborts with the reason, in this process
+   * at once and elsewhere with the next renewal of its lease, and settling it answers `cancelled`. One result for each message, in their order.
+   */
+  cancel(adminId: string, which: readonly string[] | JobSelection, options?: CancelOptions): Promise<readonly OrderResult[]>;
+  /** Moves messages of a group that nobody has to another time or another priority; without either, to now. One result for each id, in their order. */
+  reschedule(adminId: string, ids: readonly string[], options?: RescheduleOptions): Promise<readonly OrderResult[]>;
+  /** The whole state of a message in a group: who has it, until when it rests, how far it is, and why it is not handed out. @throws SSSNError `not_found`. */
+  job(adminId: string, id: string, options?: SettleOptions): Promise<JobInfo>;
+  /** The messages of a group that are in one state, page by page. Does not look through what is settled. */
+  jobs(adminId: string, options: JobsOptions): Promise<JobPage>;
   /**
    * Deletes a group with its claims, its dead letters and what it has settled: unfinished work of it is no reason any more to keep
    * a message. A claim makes it anew. Resolves with whether there was one.

@@ -1,5 +1,6 @@
 import "../disposable.js";
 import type { Cancel, Clock } from "../clock.js";
+import type { JsonValue } from "../json-value.js";
 import type { ChannelMessage, MessageDraft, WriteReceipt } from "../message.js";
 
 /** What a store promises beyond the rules that all stores keep. Declared once, for code, tests and users. */
@@ -149,13 +150,14 @@ export type Settlement =
       readonly uncounted?: boolean;
     }
   | { readonly receipt: string; readonly action: "dead-letter"; readonly reason?: string }
-  | { readonly receipt: string; readonly action: "extend"; readonly leaseMs: number };
+  | { readonly receipt: string; readonly action: "extend"; readonly leaseMs: number; readonly progress?: JsonValue };
 
 /**
  * How a settlement ended. `lost`: the lease ended or has moved on, nothing was changed. `unknown`: this reader never held such a
- * claim, or it was settled too long ago to be remembered.
+ * claim, or it was settled too long ago to be remembered. `cancelled`: the message was cancelled, so that the claim is nobody's any more.
  */
-export type SettleStatus = "acknowledged" | "already_acknowledged" | "released" | "dead_lettered" | "extended" | "lost" | "unknown";
+export type SettleStatus =
+  "acknowledged" | "already_acknowledged" | "released" | "dead_lettered" | "extended" | "lost" | "cancelled" | "unknown";
 
 /** How one settlement ended. */
 export interface SettleResult {
@@ -163,6 +165,8 @@ export interface SettleResult {
   readonly status: SettleStatus;
   /** After an extension. */
   readonly expiresAt?: number;
+  /** Why it was cancelled, where whoever did it said so. */
+  readonly reason?: string;
 }
 
 /** What may stay in a log. Left out: no bound. */
@@ -178,15 +182,117 @@ export interface RetentionPolicy {
   readonly maxDeadAgeMs?: number;
 }
 
+/** What bounds the work of a group. What is left out does not bound it. */
+export interface GroupRegime {
+  /** Nothing is handed out. What is out may be settled. */
+  readonly paused?: boolean;
+  /** How many messages may be out at once, over all workers and hosts, from 1. */
+  readonly maxInFlight?: number;
+  /** At most `count` messages are handed out in any `perMs`, also across a restart. */
+  readonly rate?: { readonly count: number; readonly perMs: number };
+}
+
+/**
+ * What has happened in a group since its log was opened: counted upwards only, so that rates can be made of it. It begins anew with every start of the host.
+ */
+export interface GroupTotals {
+  /** When counting began, in ms since the Unix epoch. */
+  readonly since: number;
+  /** Messages that were handed out, each time counted. */
+  readonly delivered: number;
+  readonly acknowledged: number;
+  /** Given back by whoever had them. */
+  readonly released: number;
+  /** Leases that ended by themselves. */
+  readonly lapsed: number;
+  readonly deadLettered: number;
+  readonly cancelled: number;
+  /** Past their time to live before they were worked off. */
+  readonly expired: number;
+  /** Replaced by later messages. */
+  readonly superseded: number;
+  /** Removed from the log before they were worked off. */
+  readonly removed: number;
+}
+
 /** How far a group is with its work. */
 export interface GroupStats {
   readonly group: string;
+  /** Can be claimed, or waits for those of its key that are before it. */
   readonly ready: number;
   readonly claimed: number;
   readonly delayed: number;
   readonly dead: number;
+  /** What has happened in it. */
+  readonly totals: GroupTotals;
+  /** What bounds its work; left out: nothing does. */
+  readonly regime?: GroupRegime;
   /** How old the oldest unfinished message is, in ms; left out: nothing is unfinished. */
   readonly oldestUnfinishedMs?: number;
+}
+
+/** Where messages are moved to. */
+export interface Rescheduling {
+  /** After how many ms they may be handed out. Left out: at once. */
+  readonly delayMs?: number;
+  /** From 0 to 9. Left out: as it is. */
+  readonly priority?: number;
+}
+
+/** What became of an order to cancel or to move one message. `held`: somebody has it. `settled`: it needs no work any more. `unknown`: it is not in the log. */
+export interface OrderResult {
+  readonly id: string;
+  readonly status: "cancelled" | "rescheduled" | "held" | "settled" | "unknown";
+}
+
+/** Where a message is in a group. `resting`: it waits for its time. */
+export type JobState = "ready" | "claimed" | "resting" | "dead" | "cancelled" | "settled";
+
+/** Why a message that is ready is not handed out. */
+export type WaitReason =
+  | { readonly reason: "paused" | "max_in_flight" | "rate" }
+  /** Another message of its key comes first. */
+  | { readonly reason: "behind"; readonly id: string; readonly sequence: number };
+
+/** The state of one message in a group. */
+export interface JobInfo {
+  readonly id: string;
+  readonly sequence: number;
+  readonly state: JobState;
+  /** How often it was handed out. Left out for a settled one that is no longer remembered. */
+  readonly deliveries?: number;
+  readonly priority: number;
+  readonly key?: string;
+  /** Who has it. */
+  readonly readerId?: string;
+  /** How much is left of its lease, in ms. */
+  readonly leaseMs?: number;
+  /** In how many ms its rest is over. */
+  readonly availableInMs?: number;
+  /** What its last delivery ended with, or why it was cancelled. */
+  readonly reason?: string;
+  /** How far its handler said that it was. */
+  readonly progress?: JsonValue;
+  /** How long ago it died, was cancelled, or was settled, in ms, where that is known. */
+  readonly sinceMs?: number;
+  /** Why it is not handed out though it is ready. */
+  readonly waiting?: WaitReason;
+}
+
+/** Which messages of a group to list. */
+export interface JobsRequest {
+  readonly state: JobState;
+  /** Behind this sequence. */
+  readonly after: number;
+  /** From 1. */
+  readonly limit: number;
+}
+
+/** A page of messages of a group. */
+export interface JobPage {
+  readonly jobs: readonly JobInfo[];
+  /** Everything up to here has been looked at: where to go on. Left out: there is no more. */
+  readonly position?: number;
 }
 
 /** How far a cursor is behind. */
@@ -275,15 +381,30 @@ export interface ChannelLog {
    */
   moveCursor(key: CursorKey, sequence: number, options?: { rewind?: boolean }): Promise<number>;
 
-  /** Hands out the oldest available messages of a group, each to one reader at a time. */
+  /**
+   * Hands out available messages of a group, each to one reader at a time: those of the highest priority first, the oldest first within it, of one
+   * key one at a time in the order of their sequences, and no more than the group's regime allows.
+   */
   claim(request: ClaimRequest): Promise<ClaimPage>;
   /** Settles or extends claims of one reader; answers one for one, in order. */
   settle(group: string, readerId: string, settlements: readonly Settlement[]): Promise<readonly SettleResult[]>;
+  /** What bounds the work of a group from now on, for everybody who claims in it. Makes the group where there is none. */
+  setRegime(group: string, regime: GroupRegime): Promise<void>;
+  /**
+   * Settles messages of a group as cancelled: what waits, rests or is dead, and what is out is taken from whoever has it. Answers one for one, in order.
+   */
+  cancel(group: string, ids: readonly string[], reason?: string): Promise<readonly OrderResult[]>;
+  /** Moves messages that nobody has to another time or another priority. Answers one for one, in order. */
+  reschedule(group: string, ids: readonly string[], to: Rescheduling): Promise<readonly OrderResult[]>;
+  /** The whole state of a message in a group; `undefined` for an id that is not in the log. */
+  job(group: string, id: string): Promise<JobInfo | undefined>;
+  /** Messages of a group in one state, in the order of their sequences. Does not look through what is settled. */
+  jobs(group: string, request: JobsRequest): Promise<JobPage>;
   /** The dead letters of a group, oldest first. */
   dead(group: string, request: DeadRequest): Promise<readonly DeadMessage[]>;
   /** Copies of these dead letters are safe elsewhere, or not wanted: they are no longer pending. */
   forwarded(group: string, ids: readonly string[]): Promise<void>;
-  /** Makes dead letters available again, with their deliveries at 0. Left out ids: all. Resolves with how many. */
+  /** Makes dead letters available again, and cancelled messages that are named, with their deliveries at 0. Left out ids: all dead letters. Resolves with how many. */
   requeue(group: string, ids?: readonly string[]): Promise<number>;
 
   /** Removes from the front what the policy does not keep. Resolves with how many messages went. */

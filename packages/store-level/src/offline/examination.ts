@@ -4,7 +4,8 @@ import type { Database } from "../database-folder.js";
 import { parseSortable, rangeOf, sortable, type ChannelKeys } from "../keys.js";
 import { decodeMessage } from "../records.js";
 import { ExpectedTimes, examineCursors, examineTimes, type Notes } from "./examine-positions.js";
-import { decodeGroupEntry, readHeader, readIntervals } from "../log-state.js";
+import { ExpectedOrder } from "./examine-order.js";
+import { decodeGroupEntry, readHeader, readIntervals, type Header } from "../log-state.js";
 
 /** What is wrong in one channel, and what a sound one would hold instead. */
 export interface Examination {
@@ -28,13 +29,14 @@ export async function examineChannel(database: Database, keys: ChannelKeys, chan
   const deletes: string[] = [];
   const wrong = (text: string): void => void findings.push(`channel ${channelId}: ${text}`);
 
-  const header = await readHeader(database, keys).catch((error: unknown) => {
+  const header = await readHeader(database, keys).catch((error: unknown): Header => {
     wrong(`its header can't be read (${toError(error).message})`);
     return { last: 0, count: 0, bytes: 0 };
   });
   const removed = new IntervalSet(await readIntervals(database, keys.removed));
   const kept = new IntervalSet();
   const [ids, lanes, times] = [new Map<string, number>(), new Set<string>(), new ExpectedTimes()];
+  const order = new ExpectedOrder(keys, addressed);
   let [last, count, bytes] = [header.last, 0, 0];
   for await (const [key, value] of database.iterator(rangeOf(keys.messages))) {
     const sequence = keys.sequenceOf(key);
@@ -51,6 +53,7 @@ export async function examineChannel(database: Database, keys: ChannelKeys, chan
       bytes += size;
       if (givenId) ids.set(message.id, sequence);
       times.add(keys, message);
+      order.add(message);
       if (addressed) lanes.add(keys.laneEntry(message.recipientId ?? COMMON_LANE, sequence));
     } catch (error) {
       wrong(toError(error).message);
@@ -67,11 +70,13 @@ export async function examineChannel(database: Database, keys: ChannelKeys, chan
   if (header.last !== last) wrong(`its header says that it ends with ${header.last}, but it ends with ${last}`);
   if (header.count !== count || header.bytes !== bytes)
     wrong(`its header counts ${header.count} messages and ${header.bytes} bytes, but there are ${count} and ${bytes}`);
-  puts.push([keys.header, JSON.stringify({ last, count, bytes })]);
+  const ordered = order.header(header.order);
+  puts.push([keys.header, JSON.stringify({ last, count, bytes, ...(ordered ? { order: ordered } : {}) })]);
   const notes: Notes = { wrong, puts, deletes };
   await examineIds(database, keys, ids, notes);
   if (addressed) await examineLanes(database, keys, lanes, notes);
   await examineTimes(database, keys, times, notes);
+  await order.examine(database, ordered, notes);
   await examineCursors(database, keys, last, notes);
   await examineGroups(database, keys, notes);
   return { channelId, first: removed.nextAbsent(1), last, count, bytes, lost, findings, puts, deletes };

@@ -4,11 +4,11 @@ import {
   LocalSubscription,
   consoleLogger,
   deepFreeze,
-  freezeJson,
   guardLogger,
   linkSignals,
   refuseUnknownOptions,
   toError,
+  type CancelOptions,
   type ChannelContract,
   type ChannelHostPort,
   type ChannelInfo,
@@ -23,15 +23,23 @@ import {
   type DeadMessage,
   type ExtendOptions,
   type ForeignAddress,
+  type GroupRegime,
   type HistoryOptions,
+  type JobInfo,
+  type JobPage,
+  type JobSelection,
+  type JobsOptions,
   type Logger,
   type LogStats,
   type MessageCallback,
-  type Metadata,
   type NackOptions,
+  type OrderResult,
   type Positions,
   type ReadOptions,
   type ReadResult,
+  type RegimeOptions,
+  type RequeueOptions,
+  type RescheduleOptions,
   type RetentionPolicy,
   type SeekTarget,
   type SettleOptions,
@@ -48,6 +56,7 @@ import { refusalOf } from "./allowed-address.js";
 import { channelUrl, queryText } from "./channel-url.js";
 import { HostConnection, type ConnectionOptions } from "./host-connection.js";
 import { liveMessages } from "./live-messages.js";
+import { cursorOf, entryOf, isList, singly, startQuery } from "./request-forms.js";
 import { WriteBatcher } from "./write-batcher.js";
 
 /** Which channel, and how its host is spoken to. */
@@ -166,6 +175,10 @@ export class HttpChannel<Content = unknown, Written = Content> implements Channe
 
   async read(_readerId: string, options: ReadOptions = {}): Promise<ReadResult<Content>> {
     return deepFreeze(await this.#post<ReadResult<Content>>("/read", options));
+  }
+
+  async find(_readerId: string, id: string): Promise<ChannelMessage<Content> | undefined> {
+    return deepFreeze((await this.#get<{ message?: ChannelMessage<Content> }>(`/message${queryText({ id })}`)).message);
   }
 
   positions(_readerId: string, options: CursorOptions = {}): Promise<Positions> {
@@ -337,8 +350,32 @@ export class HttpChannel<Content = unknown, Written = Content> implements Channe
     return (await this.#post<{ existed: boolean }>("/cursors/delete", { readerId, ...options })).existed;
   }
 
-  async requeue(_adminId: string, options: SettleOptions & { readonly ids?: readonly string[] } = {}): Promise<number> {
+  async requeue(_adminId: string, options: RequeueOptions = {}): Promise<number> {
     return (await this.#post<{ requeued: number }>("/requeue", options)).requeued;
+  }
+
+  async setRegime(_adminId: string, regime: GroupRegime, options: RegimeOptions = {}): Promise<void> {
+    await this.#post("/groups/regime", { regime, ...options });
+  }
+
+  cancel(_adminId: string, which: readonly string[] | JobSelection, options: CancelOptions = {}): Promise<readonly OrderResult[]> {
+    return this.#order("cancel", { ...(isList(which) ? { ids: which } : which), ...options });
+  }
+
+  reschedule(_adminId: string, ids: readonly string[], options: RescheduleOptions = {}): Promise<readonly OrderResult[]> {
+    return this.#order("reschedule", { ids, ...options });
+  }
+
+  async #order(what: string, body: unknown): Promise<readonly OrderResult[]> {
+    return (await this.#post<{ results: OrderResult[] }>(`/jobs/${what}`, body)).results;
+  }
+
+  job(_adminId: string, id: string, options: SettleOptions = {}): Promise<JobInfo> {
+    return this.#get(`/job${queryText({ id, ...options })}`);
+  }
+
+  jobs(_adminId: string, options: JobsOptions): Promise<JobPage> {
+    return this.#get(`/jobs${queryText({ ...options })}`);
   }
 
   #get<Result>(path: string): Promise<Result> {
@@ -348,28 +385,4 @@ export class HttpChannel<Content = unknown, Written = Content> implements Channe
   #post<Result>(path: string, body: unknown): Promise<Result> {
     return this.#connection.json<Result>({ method: "POST", path, body, ...this.#call });
   }
-}
-
-/** As it is sent: with an id, and with nothing that JSON would drop or change without a word. */
-function entryOf(entry: WriteEntry<unknown>): WriteEntry<unknown> {
-  const { metadata } = entry;
-  return {
-    id: randomToken(),
-    ...entry,
-    content: freezeJson(entry.content),
-    ...(metadata === undefined ? {} : { metadata: freezeJson(metadata, "metadata") as Metadata }),
-  };
-}
-
-function startQuery({ from, cursor, log }: SubscribeOptions): string {
-  const begin = typeof from === "object" ? { after: from.after } : { from: from ?? "now" };
-  return queryText({ ...begin, cursor, log });
-}
-
-function cursorOf({ cursor }: SubscribeOptions): CursorOptions {
-  return cursor === undefined ? {} : { cursor };
-}
-
-async function* singly<Message>(messages: AsyncIterable<Message>): AsyncGenerator<readonly Message[], void, undefined> {
-  for await (const message of messages) yield [message];
 }

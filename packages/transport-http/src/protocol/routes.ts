@@ -1,31 +1,16 @@
-import { MAX_BATCH, type ChannelOperation } from "@sssn/core";
+import { MAX_BATCH } from "@sssn/core";
+import { existed, type Route } from "./route.js";
 import * as schema from "./schemas.js";
-import { integer, list, object, position, reference, type ObjectSchema, type Schema } from "./schemas.js";
+import { integer, list, object, position, reference, type Schema } from "./schemas.js";
+import { WORK_ROUTES } from "./work-routes.js";
 
-/** One route of a channel: what it takes, what it is allowed to, and what it answers with. */
-export interface Route {
-  readonly method: "GET" | "POST";
-  /** Below `/channels/{id}`. */
-  readonly path: string;
-  /** Decides which role it takes. */
-  readonly operation: ChannelOperation;
-  readonly summary: string;
-  readonly query?: ObjectSchema;
-  readonly body?: ObjectSchema;
-  readonly status: 200 | 201;
-  /** Left out: the answer is a stream of events. */
-  readonly answer?: Schema;
-}
+export { type Route } from "./route.js";
 
-const settling = (more: Readonly<Record<string, Schema>> = {}): ObjectSchema =>
-  object({ receipts: schema.receipts, group: schema.groupName, ...more }, ["receipts"]);
-const settled = object({ results: list(reference("SettleResult")) }, ["results"]);
 const logIdentity: Schema = {
   type: "string",
   maxLength: 64,
   description: "The identity of the log that a position is from; another one is refused.",
 };
-const existed = object({ existed: { type: "boolean", description: "Whether there was one." } }, ["existed"]);
 const moved = object({ position: position("Where the cursor stands now.") }, ["position"]);
 const removed = object({ removed: integer(0, Number.MAX_SAFE_INTEGER) }, ["removed"]);
 
@@ -93,6 +78,15 @@ export const ROUTES = {
     status: 200,
     answer: reference("Page"),
   },
+  find: {
+    method: "GET",
+    path: "/message",
+    operation: "read",
+    summary: "the message with an id, if it is there",
+    query: object({ id: schema.messageId }, ["id"]),
+    status: 200,
+    answer: object({ message: reference("Message") }),
+  },
   positions: {
     method: "GET",
     path: "/positions",
@@ -129,69 +123,7 @@ export const ROUTES = {
     status: 200,
     answer: moved,
   },
-  claim: {
-    method: "POST",
-    path: "/claims",
-    operation: "claim",
-    summary: "claims the oldest available messages, waiting for some if asked to",
-    body: object({
-      group: schema.groupName,
-      limit: schema.claimLimit,
-      leaseMs: schema.leaseMs,
-      waitMs: schema.waitMs,
-      working: schema.working,
-      workerId: schema.workerId,
-      callId: schema.callId,
-    }),
-    status: 200,
-    answer: object(
-      {
-        claims: list(reference("Claim")),
-        waitedMs: { type: "number", description: "How long the host had the request before it answered, in ms." },
-      },
-      ["claims", "waitedMs"],
-    ),
-  },
-  acknowledge: {
-    method: "POST",
-    path: "/claims/acknowledge",
-    operation: "acknowledge",
-    summary: "settles own claims: done",
-    body: settling(),
-    status: 200,
-    answer: settled,
-  },
-  nack: {
-    method: "POST",
-    path: "/claims/nack",
-    operation: "nack",
-    summary: "gives own claims back, now or after a delay",
-    body: settling({
-      delayMs: schema.delayMs,
-      reason: schema.reason,
-      uncounted: { type: "boolean", description: "Nobody worked on it: the delivery does not count." },
-    }),
-    status: 200,
-    answer: settled,
-  },
-  deadLetter: {
-    method: "POST",
-    path: "/claims/dead-letter",
-    operation: "dead-letter",
-    summary: "puts own claims among the dead letters",
-    body: settling({ reason: schema.reason }),
-    status: 200,
-    answer: settled,
-  },
-  extend: {
-    method: "POST",
-    path: "/claims/extend",
-    operation: "extend",
-    summary: "keeps own claims alive",
-    body: settling({ leaseMs: schema.leaseMs }),
-    status: 200,
-    answer: settled,
-  },
+  ...WORK_ROUTES,
   ticket: {
     method: "POST",
     path: "/stream/ticket",
@@ -235,15 +167,6 @@ export const ROUTES = {
     status: 200,
     answer: reference("Stats"),
   },
-  deadLetters: {
-    method: "GET",
-    path: "/dead-letters",
-    operation: "history",
-    summary: "the dead letters of a group",
-    query: object({ group: schema.groupName, limit: integer(1, 10_000) }),
-    status: 200,
-    answer: object({ messages: list(reference("DeadMessage")) }, ["messages"]),
-  },
   clear: {
     method: "POST",
     path: "/clear",
@@ -276,24 +199,6 @@ export const ROUTES = {
     body: object({ ids: list(schema.messageId, 10_000) }, ["ids"]),
     status: 200,
     answer: removed,
-  },
-  requeue: {
-    method: "POST",
-    path: "/requeue",
-    operation: "requeue",
-    summary: "makes dead letters available again",
-    body: object({ group: schema.groupName, ids: list(schema.messageId, 10_000) }),
-    status: 200,
-    answer: object({ requeued: integer(0, Number.MAX_SAFE_INTEGER) }, ["requeued"]),
-  },
-  deleteGroup: {
-    method: "POST",
-    path: "/groups/delete",
-    operation: "delete-group",
-    summary: "deletes a group: its claims, its dead letters, what it has settled",
-    body: object({ group: schema.groupName }, ["group"]),
-    status: 200,
-    answer: existed,
   },
   deleteCursor: {
     method: "POST",

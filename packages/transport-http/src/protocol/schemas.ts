@@ -4,6 +4,8 @@ import {
   MAX_DELAY_MS,
   MAX_IDENTIFIER_LENGTH,
   MAX_LEASE_MS,
+  MAX_ORDERS,
+  MAX_PRIORITY,
   MAX_READ_LIMIT,
   MAX_WAIT_MS,
   MIN_LEASE_MS,
@@ -66,6 +68,7 @@ export function reference(name: keyof typeof COMPONENTS): Schema {
 
 const MAX = Number.MAX_SAFE_INTEGER;
 
+export const count = (description: string): Schema => integer(0, MAX, description);
 export const position = (description: string): Schema => integer(0, MAX, description);
 export const cursorName: Schema = identifier("The cursor's name. Default: the reader's id.");
 export const groupName: Schema = identifier("Each group works every message off once. Default: default.");
@@ -89,7 +92,44 @@ export const reason: Schema = {
   type: "string",
   description: "Why, for whoever looks at the dead letters. At most 1 000 characters are kept.",
 };
-export const count = (description: string): Schema => integer(0, MAX, description);
+
+export const priority = (description: string): Schema => integer(0, MAX_PRIORITY, description);
+export const jobState: Schema = {
+  type: "string",
+  enum: ["ready", "claimed", "resting", "dead", "cancelled", "settled"],
+  description: "Where the messages are in the group.",
+};
+export const jobsLimit: Schema = integer(1, 1_000, "Most messages to list. Default 100.");
+export const orderLimit: Schema = integer(1, MAX_ORDERS, "Of those in a state: most of them. Default 1000.");
+export const messageIds: Schema = list(messageId, MAX_ORDERS);
+/** What a group is bounded by. */
+const regimeFields: Readonly<Record<string, Schema>> = {
+  paused: { type: "boolean", description: "Nothing is handed out." },
+  maxInFlight: integer(1, 1_000_000, "How many messages may be out at once."),
+  rate: object(
+    { count: integer(1, 1_000_000, "So many messages."), perMs: integer(1, 604_800_000, "In any so many ms.") },
+    ["count", "perMs"],
+    "How many are handed out in a time.",
+  ),
+};
+const totals: ObjectSchema = object(
+  {
+    since: { type: "integer", description: "When counting began, in ms since the Unix epoch." },
+    delivered: count("Messages that were handed out, each time counted."),
+    acknowledged: count("Worked off."),
+    released: count("Given back."),
+    lapsed: count("Leases that ended by themselves."),
+    deadLettered: count("Became dead letters."),
+    cancelled: count("Cancelled."),
+    expired: count("Past their time to live before they were worked off."),
+    superseded: count("Replaced by later messages."),
+    removed: count("Removed from the log before they were worked off."),
+  },
+  ["since", "delivered", "acknowledged", "released", "lapsed", "deadLettered", "cancelled", "expired", "superseded", "removed"],
+  "Counted upwards only, since the log was opened.",
+);
+export const regime: ObjectSchema = object(regimeFields, [], "What bounds the group's work; what is left out does not.");
+export const progress: Schema = { description: "How far the work is: any JSON value of 16 KiB at the most.", "x-error": "invalid_content" };
 
 const anyContent: Schema = { description: "Any JSON value.", "x-error": "invalid_content" };
 const metadata: Schema = { type: "object", description: "Any JSON object.", "x-error": "invalid_content" };
@@ -104,6 +144,9 @@ export const writeEntry: ObjectSchema = {
       replyTo: identifier("The channel that replies go to."),
       recipientId: identifier("Who it is for, in a mailbox."),
       metadata,
+      key: identifier("Of one key, one message at a time is handed out in a group, in the order of their sequences."),
+      priority: priority("Higher ones are handed out first. Default 4."),
+      supersede: identifier("Replaces the last message of this name, wherever that waits."),
       delayMs,
       ttlMs: integer(1, MAX_DELAY_MS, "How long the message is delivered and handed out, in ms. Default: for ever."),
     },
@@ -125,6 +168,9 @@ export const COMPONENTS = {
       correlationId: { type: "string" },
       replyTo: { type: "string" },
       recipientId: { type: "string" },
+      key: { type: "string", description: "Of one key, one message at a time is handed out in a group." },
+      priority: { type: "integer", description: "From 0 to 9; left out: 4." },
+      supersede: { type: "string", description: "The name under which a later message may replace it." },
       availableAt: { type: "integer", description: "From when on it can be claimed, in ms since the Unix epoch." },
       validUntil: { type: "integer", description: "Until when it is delivered and handed out, in ms since the Unix epoch." },
     },
@@ -163,9 +209,10 @@ export const COMPONENTS = {
       receipt: { type: "string" },
       status: {
         type: "string",
-        enum: ["acknowledged", "already_acknowledged", "released", "dead_lettered", "extended", "lost", "unknown"],
+        enum: ["acknowledged", "already_acknowledged", "released", "dead_lettered", "extended", "lost", "cancelled", "unknown"],
       },
       expiresAt: { type: "integer" },
+      reason: { type: "string", description: "Why it was cancelled." },
     },
     ["receipt", "status"],
   ),
@@ -208,9 +255,11 @@ export const COMPONENTS = {
             claimed: count("Under a lease."),
             delayed: count("Wait for their time."),
             dead: count("Dead letters."),
+            totals,
+            regime,
             oldestUnfinishedMs: { type: "number" },
           },
-          ["group", "ready", "claimed", "delayed", "dead"],
+          ["group", "ready", "claimed", "delayed", "dead", "totals"],
         ),
       ),
       cursors: list(
@@ -228,6 +277,36 @@ export const COMPONENTS = {
       ),
     },
     ["count", "bytes", "first", "last", "expired", "groups", "cursors"],
+  ),
+  OrderResult: object(
+    { id: { type: "string" }, status: { type: "string", enum: ["cancelled", "rescheduled", "held", "settled", "unknown"] } },
+    ["id", "status"],
+  ),
+  Job: object(
+    {
+      id: { type: "string" },
+      sequence: integer(1, MAX),
+      state: jobState,
+      deliveries: integer(0, MAX, "How often it was handed out."),
+      priority: priority("Higher ones are handed out first."),
+      key: { type: "string" },
+      readerId: { type: "string", description: "Who has it." },
+      leaseMs: { type: "number", description: "How much is left of its lease, in ms." },
+      availableInMs: { type: "number", description: "In how many ms its rest is over." },
+      reason: { type: "string", description: "What its last delivery ended with, or why it was cancelled." },
+      progress: { description: "How far its handler said that it was." },
+      sinceMs: { type: "number", description: "How long ago it died, was cancelled, or was settled, in ms." },
+      waiting: object(
+        {
+          reason: { type: "string", enum: ["paused", "max_in_flight", "rate", "behind"] },
+          id: { type: "string", description: "The message of its key that comes first." },
+          sequence: integer(1, MAX),
+        },
+        ["reason"],
+        "Why it is not handed out though it is ready.",
+      ),
+    },
+    ["id", "sequence", "state", "priority"],
   ),
   Problem: object(
     {

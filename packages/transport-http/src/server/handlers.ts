@@ -3,14 +3,21 @@ import {
   SSSNError,
   linkSignals,
   supports,
+  type CancelOptions,
   type ClaimOptions,
   type CommitOptions,
   type Clock,
   type CursorOptions,
   type ExtendOptions,
+  type GroupRegime,
   type HistoryOptions,
+  type JobSelection,
+  type JobsOptions,
   type NackOptions,
   type ReadOptions,
+  type RegimeOptions,
+  type RequeueOptions,
+  type RescheduleOptions,
   type RetentionPolicy,
   type SeekTarget,
   type SettleOptions,
@@ -64,6 +71,10 @@ export const HANDLERS: Readonly<Record<RouteName, Handler>> = {
   }),
   look: (call) => call.channel.read(call.principal.systemId, inputOf<ReadOptions>(call)),
   read: (call) => call.channel.read(call.principal.systemId, inputOf<ReadOptions>(call)),
+  async find(call) {
+    const message = await call.channel.find(call.principal.systemId, inputOf<{ id: string }>(call).id);
+    return message ? { message } : {};
+  },
   positions: (call) => call.channel.positions(call.principal.systemId, inputOf<CursorOptions>(call)),
   async commit(call) {
     const { position, ...options } = inputOf<CommitOptions & { position: number }>(call);
@@ -115,8 +126,23 @@ export const HANDLERS: Readonly<Record<RouteName, Handler>> = {
   },
   remove: async (call) => ({ removed: await call.channel.remove(call.principal.systemId, inputOf<{ ids: readonly string[] }>(call).ids) }),
   requeue: async (call) => ({
-    requeued: await call.channel.requeue(call.principal.systemId, inputOf<SettleOptions & { ids?: readonly string[] }>(call)),
+    requeued: await call.channel.requeue(call.principal.systemId, inputOf<RequeueOptions>(call)),
   }),
+  async setRegime(call) {
+    const { regime, ...options } = inputOf<RegimeOptions & { regime: GroupRegime }>(call);
+    await call.channel.setRegime(call.principal.systemId, regime, options);
+    return {};
+  },
+  cancel,
+  async reschedule(call) {
+    const { ids, ...options } = inputOf<RescheduleOptions & { ids: readonly string[] }>(call);
+    return { results: await call.channel.reschedule(call.principal.systemId, ids, options) };
+  },
+  job(call) {
+    const { id, ...options } = inputOf<SettleOptions & { id: string }>(call);
+    return call.channel.job(call.principal.systemId, id, options);
+  },
+  jobs: (call) => call.channel.jobs(call.principal.systemId, inputOf<JobsOptions>(call)),
   deleteGroup: async (call) => ({
     existed: await call.channel.deleteGroup(call.principal.systemId, inputOf<{ group: string }>(call).group),
   }),
@@ -125,6 +151,15 @@ export const HANDLERS: Readonly<Record<RouteName, Handler>> = {
     return { existed: await call.channel.deleteCursor(call.principal.systemId, readerId, options) };
   },
 };
+
+/** By their ids, or by their state. */
+async function cancel(call: Call): Promise<unknown> {
+  const { ids, state, limit, ...options } = inputOf<CancelOptions & Partial<JobSelection> & { ids?: readonly string[] }>(call);
+  if ((ids === undefined) === (state === undefined))
+    throw new SSSNError("invalid_argument", "Messages are chosen by their ids or by their state: send one of them.");
+  const which = state === undefined ? (ids ?? []) : { state, ...(limit === undefined ? {} : { limit }) };
+  return { results: await call.channel.cancel(call.principal.systemId, which, options) };
+}
 
 async function claim(call: Call): Promise<unknown> {
   const { channel, principal, context, exchange } = call;

@@ -21,9 +21,8 @@ export function checkBody(schema: ObjectSchema, value: unknown): Checked {
  * @throws SSSNError `invalid_argument`, `invalid_identifier`.
  */
 export function checkQuery(schema: ObjectSchema | undefined, text: string): Checked {
-  // Nothing in a query is ever required.
-  if (text === "") return EMPTY;
-  const { properties } = schema ?? NOTHING;
+  const { properties, required = [] } = schema ?? NOTHING;
+  if (text === "" && required.length === 0) return EMPTY;
   const values: Record<string, unknown> = {};
   for (const [name, value] of new URLSearchParams(text)) {
     const known = Object.hasOwn(properties, name) ? properties[name] : undefined;

@@ -37,7 +37,14 @@ const writing = fc.record({
   metadata: fc.option(fc.constantFrom({ a: 1 }, {}), { nil: undefined, freq: 6 }),
   delayMs: fc.option(fc.constantFrom(0, 3_600_000, -1), { nil: undefined, freq: 6 }),
   ttlMs: fc.option(fc.constantFrom(3_600_000, 0), { nil: undefined, freq: 6 }),
+  key: fc.option(fc.constantFrom("k1", "k2", "no key!"), { nil: undefined, freq: 3 }),
+  priority: fc.option(fc.constantFrom(0, 4, 9, 10, 0.5), { nil: undefined, freq: 3 }),
+  supersede: fc.option(fc.constantFrom("one", "no name!"), { nil: undefined, freq: 8 }),
 });
+/** All but what was settled lately, which a host that was restarted does not know. */
+const state = fc.constantFrom("ready", "claimed", "resting", "dead", "cancelled", "lost" as "dead");
+const someIds = fc.array(fc.constantFrom("g-1", "g-2", "unknown", "no id!"), { maxLength: 2 });
+const someJobs = fc.record({ state, limit: fc.option(fc.constantFrom(1, 0), { nil: undefined }) });
 
 type Given<Options> = { [Key in keyof Options]?: Exclude<Options[Key], undefined> };
 
@@ -148,8 +155,11 @@ const CALLS: { readonly [Name in CallName]: fc.Arbitrary<Call> } = {
   deadLetter: call("deadLetter", settling({ reason }), (channel, who, { numbers, options }, side) =>
     channel.deadLetter(who, receiptsOf(side, numbers), given(options)),
   ),
-  extend: call("extend", settling({ leaseMs }), (channel, who, { numbers, options }, side) =>
-    channel.extend(who, receiptsOf(side, numbers), given(options)),
+  find: call("find", fc.constantFrom("g-1", "g-2", "unknown", "no id!"), (channel, who, id) => channel.find(who, id)),
+  extend: call(
+    "extend",
+    settling({ leaseMs, progress: fc.option(fc.constantFrom(1, { done: 2 }, "x".repeat(20_000)), { nil: undefined, freq: 3 }) }),
+    (channel, who, { numbers, options }, side) => channel.extend(who, receiptsOf(side, numbers), given(options)),
   ),
   subscribe: call(
     "subscribe",
@@ -215,8 +225,55 @@ const CALLS: { readonly [Name in CallName]: fc.Arbitrary<Call> } = {
   deadLetters: call("deadLetters", fc.record({ group, limit }), (channel, who, options) => channel.deadLetters(who, given(options))),
   requeue: call(
     "requeue",
-    fc.record({ group, ids: fc.option(fc.constantFrom(["g-1"], []), { nil: undefined }) }),
+    fc.record({
+      group,
+      ids: fc.option(fc.constantFrom(["g-1"], []), { nil: undefined }),
+      state: fc.option(fc.constantFrom("dead" as const, "cancelled" as const), { nil: undefined, freq: 3 }),
+    }),
     (channel, who, options) => channel.requeue(who, given(options)),
+  ),
+  setRegime: call(
+    "setRegime",
+    fc.record({
+      group,
+      paused: fc.option(fc.boolean(), { nil: undefined, freq: 8 }),
+      maxInFlight: fc.option(fc.constantFrom(1, 3, 0), { nil: undefined }),
+      rate: fc.option(fc.constantFrom({ count: 2, perMs: 3_600_000 }, { count: 0, perMs: 1 }), { nil: undefined, freq: 8 }),
+    }),
+    (channel, who, { group: name, ...regime }) => channel.setRegime(who, given(regime), given({ group: name })),
+  ),
+  cancel: call("cancel", fc.record({ which: fc.oneof(someIds, someJobs), options: fc.record({ group, reason }) }), (channel, who, said) =>
+    channel.cancel(
+      who,
+      "state" in said.which ? { state: said.which.state, ...given({ limit: said.which.limit }) } : said.which,
+      given(said.options),
+    ),
+  ),
+  reschedule: call(
+    "reschedule",
+    fc.record({
+      ids: someIds,
+      options: fc.record({
+        group,
+        at: fc.option(fc.constantFrom(0, 8.64e15, -1), { nil: undefined, freq: 8 }),
+        delayMs: fc.option(fc.constantFrom(0, 3_600_000, -1), { nil: undefined }),
+        priority: fc.option(fc.constantFrom(0, 9, 10), { nil: undefined }),
+      }),
+    }),
+    (channel, who, { ids, options }) => channel.reschedule(who, ids, given(options)),
+  ),
+  job: call("job", fc.record({ id: fc.constantFrom("g-1", "g-2", "unknown", "no id!"), group }), (channel, who, { id, ...options }) =>
+    channel.job(who, id, given(options)),
+  ),
+  jobs: call(
+    "jobs",
+    fc.record({
+      state,
+      group,
+      after: fc.option(sequence, { nil: undefined }),
+      limit: fc.option(fc.constantFrom(1, 0), { nil: undefined }),
+    }),
+    (channel, who, { state: wanted, ...options }) => channel.jobs(who, { state: wanted, ...given(options) }),
   ),
   deleteGroup: call("deleteGroup", fc.constantFrom("default", "g1", "never", "no group!"), (channel, who, name) =>
     channel.deleteGroup(who, name),

@@ -41,6 +41,14 @@ export async function readPresent(read: (after: number) => Promise<LogPage>, log
   }
 }
 
+/** One message, if it is still delivered and the audience may see it. @throws SSSNError `invalid_identifier`. */
+export async function findIn(log: ChannelLog, id: string, audience: string | undefined): Promise<ChannelMessage | undefined> {
+  const message = await log.get(validateIdentifier("message id", id));
+  if (!message || isPast(message, log.now())) return undefined;
+  const isOthers = audience !== undefined && message.recipientId !== undefined && message.recipientId !== audience;
+  return isOthers ? undefined : message;
+}
+
 /** Reads a page behind a cursor or an explicit position, and commits what the options say. */
 export async function readLog(log: ChannelLog, readerId: string, options: ReadOptions, bounds: ReadBounds): Promise<ReadResult<unknown>> {
   checkIdentity(log, options.log);

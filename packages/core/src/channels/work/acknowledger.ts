@@ -43,9 +43,7 @@ export class Acknowledger {
 
   add(claim: DoneClaim): void {
     this.#waiting.push(claim);
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running ??= this.#run();
   }
 
   /** Resolves when all is confirmed, or could not be. */
@@ -63,6 +61,8 @@ export class Acknowledger {
       this.#underWay = 0;
       for (const [index, { messageId }] of group.entries()) this.#onResult(messageId, outcomes(index));
     }
+    // In the same turn in which nothing was waiting: what comes after it begins anew.
+    this.#running = undefined;
   }
 
   async #ask(group: readonly DoneClaim[]): Promise<(index: number) => SettleResult["status"] | Error> {

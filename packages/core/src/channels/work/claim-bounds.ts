@@ -11,6 +11,8 @@ export const MAX_WAIT_MS = 60_000;
 export const MIN_LEASE_MS = 10;
 /** The longest lease: a week. */
 export const MAX_LEASE_MS = 7 * 24 * 60 * 60 * 1000;
+/** The most that is kept of how far a job is, in bytes of JSON. */
+export const MAX_PROGRESS_BYTES = 16 * 1024;
 /** The longest delay of a message or a nack: ten years. */
 export const MAX_DELAY_MS = 10 * 366 * 24 * 60 * 60 * 1000;
 

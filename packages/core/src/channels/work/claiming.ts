@@ -1,9 +1,11 @@
 import { SSSNError, describe } from "../../errors.js";
 import { validateIdentifier, validateInteger } from "../../identifiers.js";
-import type { Claim, ClaimOptions, SettleOptions } from "../../ports/channel-port.js";
+import { freezeJsonWithin } from "../../json.js";
+import type { JsonValue } from "../../json-value.js";
+import type { Claim, ClaimOptions, ExtendOptions, SettleOptions } from "../../ports/channel-port.js";
 import type { ChannelLog, SettleResult, Settlement } from "../../ports/message-store.js";
 import type { ChangeSignal } from "../change-signal.js";
-import { DEFAULT_GROUP, MAX_CLAIMS, MAX_DELAY_MS, MAX_WAIT_MS, validateLease } from "./claim-bounds.js";
+import { DEFAULT_GROUP, MAX_CLAIMS, MAX_DELAY_MS, MAX_PROGRESS_BYTES, MAX_WAIT_MS, validateLease } from "./claim-bounds.js";
 import type { ResolvedChannelOptions } from "../channel-options.js";
 
 const MAX_REASON_LENGTH = 1_000;
@@ -27,7 +29,7 @@ interface ClaimCall extends Omit<ClaimOptions, "signal"> {
 export async function claimFrom(context: ClaimContext, call: ClaimCall): Promise<readonly Claim<unknown>[]> {
   const { log, changes } = context;
   const { clock, claimTimeoutMs, maxPageBytes: maxBytes } = context.options;
-  const group = knownGroup(context, groupName(call));
+  const group = knownGroup(log, context.options, groupName(call));
   const limit = validateInteger("limit", call.limit ?? 1, 1, MAX_CLAIMS);
   const leaseMs = validateLease(call.leaseMs ?? claimTimeoutMs);
   const working = call.working === undefined ? {} : { working: validateInteger("working", call.working, 0, MAX_CLAIMS) };
@@ -60,8 +62,11 @@ export async function claimFrom(context: ClaimContext, call: ClaimCall): Promise
 }
 
 /** @throws SSSNError `unknown_group` when the channel declares its groups, or has as many as it may have. */
-function knownGroup({ log, options }: ClaimContext, group: string): string {
-  const { id, groups, maxGroups } = options;
+export function knownGroup(
+  log: ChannelLog,
+  { id, groups, maxGroups }: Pick<ResolvedChannelOptions<never>, "id" | "groups" | "maxGroups">,
+  group: string,
+): string {
   if (groups) {
     if (groups.has(group)) return group;
     throw new SSSNError("unknown_group", `Channel ${id} has no group ${describe(group)}. Its groups: ${[...groups].join(", ")}.`, {
@@ -97,6 +102,11 @@ export async function settleWith(
   // What is wrong is told, also where there is nothing to settle.
   checkSettlement(settlementOf(""));
   return receipts.length === 0 ? [] : log.settle(group, readerId, receipts.map(settlementOf));
+}
+
+/** How far the work is, as it is stored. @throws SSSNError `invalid_content`, `content_too_large`. */
+export function progressOf({ progress }: ExtendOptions): { progress?: JsonValue } {
+  return progress === undefined ? {} : { progress: freezeJsonWithin(MAX_PROGRESS_BYTES, progress, "progress") };
 }
 
 function checkSettlement(settlement: Settlement): void {

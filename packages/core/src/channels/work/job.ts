@@ -2,13 +2,16 @@ import type { Cancel, Clock } from "../../clock.js";
 import { SSSNError, toError } from "../../errors.js";
 import type { InsideCall } from "../../inside-call.js";
 import { TOO_LATE, within } from "../../within.js";
+import { freezeJsonWithin } from "../../json.js";
+import type { JsonValue } from "../../json-value.js";
 import type { ChannelMessage } from "../../message.js";
 import type { Claim } from "../../ports/channel-port.js";
 import type { SettleResult } from "../../ports/message-store.js";
+import { MAX_PROGRESS_BYTES } from "./claim-bounds.js";
 
 /** What a handler is given besides the message. */
 export interface JobContext {
-  /** Aborts when the lease is lost, when `maxMs` is over, or when the worker is told to stop at once. */
+  /** Aborts when the lease is lost, when the message is cancelled, when `maxMs` is over, or when the worker is told to stop at once. */
   readonly signal: AbortSignal;
   /** 1 on the first delivery. */
   readonly deliveries: number;
@@ -17,14 +20,16 @@ export interface JobContext {
    * Trying again is useless: when the handler has ended, however, the message goes to the dead letters with this reason, of which 1 000
    * characters are kept. Throwing an `SSSNError` that is not retryable does the same.
    */
-  deadLetter(reason: string): void;
+  readonly deadLetter: (reason: string) => void;
+  /** How far the work is: any JSON, of 16 KiB at the most. It is kept with the next renewal of the lease, which comes within a second, and `job()` shows it. */
+  readonly progress: (value: JsonValue) => void;
 }
 
 /** Does the work. Returning acknowledges the message, throwing gives it back. */
 export type JobHandler<Content> = (message: ChannelMessage<Content>, context: JobContext) => unknown;
 
 /** Why a job was ended from outside. */
-export type JobEnd = "lost" | "too long" | "stopped";
+export type JobEnd = "lost" | "too long" | "stopped" | "cancelled";
 
 /** What a job needs of its worker. */
 export interface JobHost {
@@ -33,9 +38,12 @@ export interface JobHost {
   readonly maxMs: number | undefined;
   /** Knows when a handler is being called. */
   readonly inside: InsideCall;
-  extend(receipt: string): Promise<SettleResult["status"] | undefined>;
+  extend(receipt: string, progress: JsonValue | undefined): Promise<SettleResult | undefined>;
   complain(thrown: unknown, what: string): void;
 }
+
+/** What a handler says of its progress is told within so long. */
+const PROGRESS_WITHIN_MS = 1_000;
 
 /** The renewal that failed is tried again so soon, as a part of the lease. */
 const AGAIN_PART = 1 / 12;
@@ -53,6 +61,9 @@ export class Job<Content> implements JobContext {
   #verdict: string | undefined;
   #reject: ((reason: Error) => void) | undefined;
   #ended = false;
+  #progress: JsonValue | undefined;
+  /** Brings the next renewal forward; there while the lease is kept alive. */
+  #renewWithin: (delayMs: number) => void = () => {};
 
   /** @param answeredAt when the answer with the claim came, on the monotonic clock: from then on the rest of the lease that it tells is counted. */
   constructor(claim: Claim<Content>, answeredAt: number, host: JobHost) {
@@ -78,6 +89,17 @@ export class Job<Content> implements JobContext {
     this.#verdict = reason;
   };
 
+  /** Bound like it. What can't be told is refused here, where the handler sees it. */
+  readonly progress = (value: JsonValue): void => {
+    this.#progress = freezeJsonWithin(MAX_PROGRESS_BYTES, value, "progress");
+    this.#renewWithin(PROGRESS_WITHIN_MS);
+  };
+
+  /** Its message was cancelled. */
+  cancel(reason: string | undefined): void {
+    this.abort("cancelled", new SSSNError("cancelled", reason ?? "The message was cancelled."));
+  }
+
   /** Made when somebody asks for it: most handlers are done before anything could abort. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
@@ -88,6 +110,10 @@ export class Job<Content> implements JobContext {
   /** Why it was ended from outside, if it was. */
   get end(): JobEnd | undefined {
     return this.#end;
+  }
+
+  get isCancelled(): boolean {
+    return this.#end === "cancelled";
   }
 
   /** Why it is not to be tried again, if the handler said so. */
@@ -103,15 +129,15 @@ export class Job<Content> implements JobContext {
     this.#reject?.(reason);
   }
 
-  /** @throws what the handler throws, or why the job was aborted. */
-  async run(handler: JobHandler<Content>): Promise<void> {
+  /** @returns what the handler returns. @throws what it throws, or why the job was aborted. */
+  async run(handler: JobHandler<Content>): Promise<unknown> {
     const { clock, maxMs, inside } = this.#host;
     const stops = [this.#keepAlive()];
     if (maxMs !== undefined)
       stops.push(clock.schedule(() => this.abort("too long", new SSSNError("timeout", `The job took more than ${maxMs} ms.`)), maxMs));
     try {
       const working = inside.run(() => handler(this.message, this));
-      if (working instanceof Promise || isThenable(working)) await Promise.race([working, this.#aborted()]);
+      return working instanceof Promise || isThenable(working) ? await Promise.race([working, this.#aborted()]) : working;
     } finally {
       this.#ended = true;
       for (const stop of stops) stop();
@@ -129,22 +155,43 @@ export class Job<Content> implements JobContext {
   #keepAlive(): Cancel {
     const { clock, leaseMs } = this.#host;
     let cancel: Cancel = () => {};
+    let dueAt = Infinity;
+    let isRenewing = false;
     const arm = (delayMs: number): void => {
-      cancel = clock.schedule(() => void this.#renew().then((nextMs) => (this.#ended ? undefined : arm(nextMs))), delayMs);
+      cancel();
+      dueAt = clock.monotonic() + delayMs;
+      cancel = clock.schedule(() => void renew(), delayMs);
+    };
+    const renew = async (): Promise<void> => {
+      isRenewing = true;
+      const nextMs = await this.#renew();
+      isRenewing = false;
+      if (!this.#ended) arm(this.#progress === undefined ? nextMs : Math.min(nextMs, PROGRESS_WITHIN_MS));
+    };
+    this.#renewWithin = (delayMs) => {
+      if (!isRenewing && clock.monotonic() + delayMs < dueAt) arm(delayMs);
     };
     arm(Math.max(0, this.#heldUntil - (leaseMs * 2) / 3 - clock.monotonic()));
-    return () => cancel();
+    return () => {
+      this.#renewWithin = () => {};
+      cancel();
+    };
   }
 
   /** Resolves with when to renew again, in ms. */
   async #renew(): Promise<number> {
     const { clock, leaseMs } = this.#host;
     const asked = clock.monotonic();
+    const progress = this.#progress;
     try {
-      const status = await within(clock, Math.max(1, this.#heldUntil - asked), this.#host.extend(this.receipt));
-      if (status === TOO_LATE) this.#lost("it could not be renewed in time");
-      else if (status === "extended") this.#heldUntil = asked + leaseMs;
-      else this.#lost("its claim has moved on");
+      const result = await within(clock, Math.max(1, this.#heldUntil - asked), this.#host.extend(this.receipt, progress));
+      if (result === TOO_LATE) this.#lost("it could not be renewed in time");
+      else if (result?.status === "cancelled") this.cancel(result.reason);
+      else if (result?.status !== "extended") this.#lost("its claim has moved on");
+      else {
+        this.#heldUntil = asked + leaseMs;
+        if (this.#progress === progress) this.#progress = undefined;
+      }
       return leaseMs / 3;
     } catch (thrown) {
       if (clock.monotonic() >= this.#heldUntil) this.#lost("it could not be renewed in time");

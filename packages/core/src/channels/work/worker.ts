@@ -1,68 +1,26 @@
-import { sleep, systemClock, type Clock } from "../../clock.js";
+import { sleep, systemClock } from "../../clock.js";
 import { SSSNError, describe, isSSSNError, toError } from "../../errors.js";
 import { validateInteger } from "../../identifiers.js";
 import { InsideCall } from "../../inside-call.js";
 import { randomToken } from "../../log-state/random.js";
 import { consoleLogger, type Logger } from "../../logger.js";
-import type { BackoffOptions, ChannelPort } from "../../ports/channel-port.js";
+import type { Cancellation, ChannelPort } from "../../ports/channel-port.js";
 import type { SettleResult } from "../../ports/message-store.js";
 import { EventSource } from "../../events.js";
 import { Acknowledger } from "./acknowledger.js";
 import { Job, type JobHandler, type JobHost } from "./job.js";
-import { validateLease } from "./claim-bounds.js";
+import { DEFAULT_GROUP, validateLease } from "./claim-bounds.js";
 import { repeatUntil } from "./repeating.js";
+import type { JobEvent, WorkOptions, WorkerReport } from "./work-options.js";
+import { storeResult } from "./results.js";
 import { RestAfterFailure } from "./rest-after-failure.js";
-
-/** How a {@link Worker} works. */
-export interface WorkOptions {
-  /** How many messages at once, from 1 to 1 000. Default 1. */
-  readonly concurrency?: number;
-  /**
-   * How many messages may be claimed ahead of the handlers, from 0 to 1 000. Only as many are as the handlers
-   * work off in 25 ms, by what they took so far: slow handlers hold nothing back from other workers. What was only claimed ahead when the
-   * worker is closed, or crashes, does not count as a delivery. Default 100.
-   */
-  readonly prefetch?: number;
-  /** Each group works every message off once. Default `default`. */
-  readonly group?: string;
-  /** How long a crash stays unnoticed, in ms from 10 to a week: leases of this length are renewed while the handler runs. Default 15 000. */
-  readonly leaseMs?: number;
-  /** How long one job may take at the most; then its signal aborts and the message is given back. Default: no bound. */
-  readonly maxMs?: number;
-  /** How long a message rests after its handler threw, by its deliveries. Default: as the channel says, or else 1 s, doubling, up to 5 minutes. */
-  readonly backoff?: BackoffOptions;
-  /** Ends the worker: it claims no more and finishes what it has. */
-  readonly signal?: AbortSignal;
-  /** What time it is. Default: the machine's clock; a test gives a `VirtualClock`. */
-  readonly clock?: Clock;
-  /** A pino logger fits. Default: warnings and errors to the console. */
-  readonly logger?: Logger;
-}
-
-/** How a worker fared. */
-export interface WorkerReport {
-  readonly acknowledged: number;
-  readonly failed: number;
-  /** Jobs whose lease ended under them. */
-  readonly lost: number;
-  /** Jobs whose handler said that trying again is useless. */
-  readonly dead: number;
-  /** Why the worker ended by itself: its channel is gone, or does not allow what it wants. Left out: it was told to. */
-  readonly endedBy?: Error;
-}
-
-/** What happened to one job. */
-export interface JobEvent {
-  readonly outcome: "acknowledged" | "failed" | "lost" | "dead";
-  readonly id: string;
-  readonly error?: Error;
-}
 
 const TOLD: Readonly<Record<JobEvent["outcome"], string>> = {
   acknowledged: "is done",
   failed: "failed and was given back",
   lost: "lost its lease",
   dead: "is a dead letter now",
+  cancelled: "was cancelled",
 };
 
 const CLAIM_WAIT_MS = 20_000;
@@ -92,6 +50,7 @@ export class Worker<Content = unknown> implements AsyncDisposable {
   readonly #readerId: string;
   readonly #handler: JobHandler<Content>;
   readonly #group: { group?: string };
+  readonly #results: ChannelPort<unknown, unknown> | undefined;
   readonly #concurrency: number;
   readonly #prefetch: number;
   readonly #rest: RestAfterFailure;
@@ -104,7 +63,13 @@ export class Worker<Content = unknown> implements AsyncDisposable {
   readonly #running = new Set<Job<Content>>();
   readonly #settling = new Set<Promise<void>>();
   readonly #ahead: Job<Content>[] = [];
-  readonly #report: { -readonly [Count in keyof WorkerReport]: WorkerReport[Count] } = { acknowledged: 0, failed: 0, lost: 0, dead: 0 };
+  readonly #report: { -readonly [Count in keyof WorkerReport]: WorkerReport[Count] } = {
+    acknowledged: 0,
+    failed: 0,
+    lost: 0,
+    dead: 0,
+    cancelled: 0,
+  };
   /** Tells this worker from others of the same reader. */
   readonly #workerId = randomToken();
   readonly #inside = new InsideCall();
@@ -122,6 +87,7 @@ export class Worker<Content = unknown> implements AsyncDisposable {
     this.#readerId = readerId;
     this.#handler = handler;
     this.#group = options.group === undefined ? {} : { group: options.group };
+    this.#results = options.results;
     this.#concurrency = validateInteger("concurrency", options.concurrency ?? 1, 1, 1_000);
     this.#prefetch = validateInteger("prefetch", options.prefetch ?? 100, 0, 1_000);
     this.#rest = new RestAfterFailure(channel, readerId, options.backoff);
@@ -132,7 +98,14 @@ export class Worker<Content = unknown> implements AsyncDisposable {
       leaseMs,
       maxMs: options.maxMs === undefined ? undefined : validateInteger("maxMs", options.maxMs, 1, Number.MAX_SAFE_INTEGER),
       inside: this.#inside,
-      extend: async (receipt) => (await channel.extend(readerId, [receipt], { ...this.#group, leaseMs }))[0]?.status,
+      extend: async (receipt, progress) => {
+        const [result] = await channel.extend(readerId, [receipt], {
+          ...this.#group,
+          leaseMs,
+          ...(progress === undefined ? {} : { progress }),
+        });
+        return result;
+      },
       complain: (thrown, what) => this.#complain(thrown, what),
     };
     this.#acknowledger = new Acknowledger(channel, this.#host.clock, readerId, this.#group, (id, outcome) =>
@@ -141,7 +114,19 @@ export class Worker<Content = unknown> implements AsyncDisposable {
     if (options.signal?.aborted) this.#stop();
     const stop = (): void => this.#stop();
     options.signal?.addEventListener("abort", stop, { once: true });
-    this.closed = this.#run().finally(() => options.signal?.removeEventListener("abort", stop));
+    const group = options.group ?? DEFAULT_GROUP;
+    const forget = channel.cancellations?.on("cancelled", (cancelled) => {
+      if (cancelled.group === group) this.#cancelled(cancelled);
+    });
+    this.closed = this.#run().finally(() => {
+      options.signal?.removeEventListener("abort", stop);
+      forget?.();
+    });
+  }
+
+  /** Told in this process, at once: elsewhere a job hears of it when its lease is renewed. */
+  #cancelled({ id, reason }: Cancellation): void {
+    for (const job of [...this.#running, ...this.#ahead]) if (job.message.id === id) job.cancel(reason);
   }
 
   /**
@@ -261,6 +246,7 @@ export class Worker<Content = unknown> implements AsyncDisposable {
 
   async #work(job: Job<Content>): Promise<void> {
     const { clock } = this.#host;
+    if (job.isCancelled) return this.#lostToCancel(job);
     if (!job.isHeld) return this.#missed(job);
     const begun = clock.monotonic();
     const cancelSlow = clock.schedule(() => {
@@ -270,7 +256,7 @@ export class Worker<Content = unknown> implements AsyncDisposable {
     }, SLOW_MS);
     let failure: { readonly error: Error } | undefined;
     try {
-      await job.run(this.#handler);
+      await job.run(this.#results ? this.#withResult(job, this.#results) : this.#handler);
     } catch (thrown) {
       failure = { error: toError(thrown) };
     }
@@ -279,11 +265,27 @@ export class Worker<Content = unknown> implements AsyncDisposable {
     this.#meanMs = this.#meanMs === undefined ? tookMs : this.#meanMs * (1 - WEIGHT) + tookMs * WEIGHT;
     this.#running.delete(job);
     this.#wake();
+    if (job.isCancelled) return this.#lostToCancel(job);
     const useless =
       job.verdict ?? (failure && !job.end && isSSSNError(failure.error) && !failure.error.retryable ? failure.error.message : undefined);
     if (useless !== undefined) await this.#bury(job, useless, failure?.error);
     else if (failure) await this.#giveBack(job, failure.error);
     else this.#acknowledger.add({ receipt: job.receipt, messageId: job.message.id, heldUntil: job.heldUntil });
+  }
+
+  /** Nobody asks for what became of it. */
+  #lostToCancel(job: Job<Content>): void {
+    this.#running.delete(job);
+    this.#count("cancelled", job.message.id);
+  }
+
+  /** While its result is being stored, its lease is kept alive. */
+  #withResult(job: Job<Content>, results: ChannelPort<unknown, unknown>): JobHandler<Content> {
+    const of = { channel: this.#channel.id, id: job.message.id, ...this.#group };
+    return async (message, context) => {
+      const returned = await this.#handler(message, context);
+      if (job.verdict === undefined) await storeResult(results, this.#readerId, of, returned);
+    };
   }
 
   /** Its lease ended before its turn came. If the host sees it otherwise, it is given back. */
@@ -313,6 +315,7 @@ export class Worker<Content = unknown> implements AsyncDisposable {
 
   #acknowledged(id: string, outcome: SettleResult["status"] | Error): void {
     if (outcome === "acknowledged" || outcome === "already_acknowledged") this.#count("acknowledged", id);
+    else if (outcome === "cancelled") this.#count("cancelled", id);
     else this.#count("lost", id, outcome instanceof Error ? outcome : lostBefore(outcome));
     this.#wake();
   }
@@ -323,13 +326,13 @@ export class Worker<Content = unknown> implements AsyncDisposable {
       end === "stopped" ? { delayMs: 0, uncounted: true } : { delayMs: await this.#rest.after(deliveries), reason: error.message };
     const nack = (): Promise<readonly SettleResult[]> => this.#channel.nack(this.#readerId, [receipt], { ...this.#group, ...how });
     const [result] = await repeatUntil(this.#host.clock, heldUntil, nack);
-    this.#count(result?.status === "released" ? "failed" : "lost", message.id, error);
+    this.#count(outcomeOf(result, "released", "failed"), message.id, error);
   }
 
   async #bury({ receipt, message, heldUntil }: Job<Content>, reason: string, error?: Error): Promise<void> {
     const bury = (): Promise<readonly SettleResult[]> => this.#channel.deadLetter(this.#readerId, [receipt], { ...this.#group, reason });
     const [result] = await repeatUntil(this.#host.clock, heldUntil, bury);
-    this.#count(result?.status === "dead_lettered" ? "dead" : "lost", message.id, error ?? new Error(reason));
+    this.#count(outcomeOf(result, "dead_lettered", "dead"), message.id, error ?? new Error(reason));
   }
 
   #count(outcome: JobEvent["outcome"], id: string, error?: Error): void {
@@ -344,6 +347,12 @@ export class Worker<Content = unknown> implements AsyncDisposable {
     this.#logger.error({ channel: this.#channel.id, err: error }, `worker on channel ${this.#channel.id}: ${what}`);
     this.events.emit("error", error);
   }
+}
+
+/** What became of a job that was to be settled in a way. */
+function outcomeOf(result: SettleResult | undefined, wanted: SettleResult["status"], then: JobEvent["outcome"]): JobEvent["outcome"] {
+  if (result?.status === wanted) return then;
+  return result?.status === "cancelled" ? "cancelled" : "lost";
 }
 
 function lostBefore(outcome: SettleResult["status"]): SSSNError {

@@ -1,0 +1,79 @@
+import type { ChannelLog } from "@sssn/core";
+import fc from "fast-check";
+import { claimSome, settle } from "../expectations.js";
+import type { Bench } from "../harness.js";
+import { command, type Command } from "./command.js";
+import {
+  append,
+  read,
+  moveCursor,
+  claim,
+  settleOldest,
+  lookAtDead,
+  requeue,
+  lookAtStats,
+  evict,
+  advance,
+  stepWall,
+} from "./log-commands.js";
+import { LogModel, MAX_DELIVERIES } from "./log-model.js";
+import { cancel, reviveCancelled, reschedule, bound, free, list, remove } from "./order-commands.js";
+
+const restart = fc.constant(
+  command("restart", async (model, real) => {
+    await real.bench.restart();
+    model.forgetBegun();
+    real.log = await openLog(real.bench);
+  }),
+);
+
+const crash = fc.constant(
+  command("crash", async (model, real) => {
+    await real.bench.crash();
+    model.forgetBegun();
+    real.log = await openLog(real.bench);
+  }),
+);
+
+function openLog(bench: Bench): Promise<ChannelLog> {
+  return bench.open("orders", { maxDeliveries: MAX_DELIVERIES });
+}
+
+/** Chosen so many times as often as others. */
+function often(times: number, ...kinds: readonly fc.Arbitrary<Command>[]): fc.Arbitrary<Command>[] {
+  return Array.from({ length: times }, () => kinds).flat();
+}
+
+/** Any sequence of operations; restarts and crashes among them where the store is durable. */
+export function commands(durable: boolean): fc.Arbitrary<Iterable<Command>> {
+  // A restart after a step of the wall clock legitimately changes what is left of a lease, so a run has one or the other.
+  const common = [
+    ...often(4, append),
+    ...often(5, claim),
+    ...often(5, settleOldest),
+    ...often(2, advance, lookAtStats),
+    read,
+    moveCursor,
+    lookAtDead,
+    requeue,
+    evict,
+    remove,
+    cancel,
+    reviveCancelled,
+    reschedule,
+    bound,
+    free,
+    list,
+  ];
+  const wild = fc.commands([...common, stepWall], { maxCommands: 60, size: "medium" });
+  return durable ? fc.oneof(wild, fc.commands([...common, restart, crash], { maxCommands: 60, size: "medium" })) : wild;
+}
+
+/** Runs a sequence of operations on a store and on the model, and compares. */
+export async function compare(bench: Bench, steps: Iterable<Command>): Promise<void> {
+  const log = await openLog(bench);
+  const real = { bench, log };
+  await fc.asyncModelRun(() => ({ model: new LogModel(), real }), steps);
+  const rest = await claimSome(real.log, "last", 1_000);
+  await settle(real.log, "last", rest);
+}
