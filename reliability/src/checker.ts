@@ -11,6 +11,8 @@ export interface Violation {
     | "acknowledged late"
     | "lease ended early"
     | "out of order"
+    | "out of turn"
+    | "beyond its bounds"
     | "cursor went back"
     | "cursor ran ahead";
   readonly what: string;
@@ -84,7 +86,7 @@ export class Checker {
         return this.#observeCommit(event.position);
       case "read":
         return this.#observeRead(event.sequences);
-      case "refused":
+      default:
         return [];
     }
   }

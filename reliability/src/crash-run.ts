@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { silentLogger, type Logger } from "@sssn/core";
+import { silentLogger, type ChannelLog, type Logger } from "@sssn/core";
 import { LevelMessageStore } from "@sssn/store-level";
 import { monotonicMs, type Aftermath, type HistoryEvent } from "./history.js";
 
@@ -90,11 +90,23 @@ export async function lookAt(folder: string, logger: Logger = silentLogger): Pro
       "checker",
       claims.map(({ receipt }) => ({ receipt, action: "release", delayMs: 0 })),
     );
+    const ordered = await handedOut(await store.open("ordered"));
     const cursor = (await log.cursor({ owner: "reader", name: "reader" })) ?? 0;
-    return { messages, cursor, claimable: claims.map(({ message }) => message.sequence), at };
+    return { messages, cursor, claimable: claims.map(({ message }) => message.sequence), at, ordered };
   } finally {
     await store.close();
   }
+}
+
+/** What a new worker would be handed. */
+async function handedOut(log: ChannelLog): Promise<number[]> {
+  const { claims } = await log.claim({ group: "default", readerId: "checker", limit: 1_000, leaseMs: 60_000 });
+  await log.settle(
+    "default",
+    "checker",
+    claims.map(({ receipt }) => ({ receipt, action: "release", delayMs: 0 })),
+  );
+  return claims.map(({ message }) => message.sequence);
 }
 
 /** For each writer that gives its own ids: the id that it was not told of. */

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Checker } from "./checker.js";
 import { begunWrites, lookAt, runAndKill } from "./crash-run.js";
+import { OrderChecker } from "./order-checker.js";
 import { parseHistory } from "./history.js";
 import { optionsOf, report } from "./program.js";
 
@@ -14,7 +15,7 @@ const START_MS = 120;
 
 const { rounds, random } = optionsOf(20);
 const folder = await mkdtemp(join(tmpdir(), "sssn-crash-"));
-const checker = new Checker();
+const [checker, orderChecker] = [new Checker(), new OrderChecker()];
 let begun: string[] = [];
 let longestOpenMs = 0;
 let violations: ReturnType<Checker["judge"]> = [];
@@ -24,9 +25,9 @@ for (let round = 1; round <= rounds && violations.length === 0; round++) {
   const before = performance.now();
   const aftermath = await lookAt(folder);
   longestOpenMs = Math.max(longestOpenMs, performance.now() - before);
-  violations = checker.judge(history, aftermath);
+  violations = [...checker.judge(history, aftermath), ...orderChecker.judge(history, aftermath.ordered, aftermath.at)];
   begun = begunWrites(history, round);
-  if (round % 10 === 0 || round === rounds) console.log(`${round} kills: ${JSON.stringify(checker.counts)}`);
+  if (round % 10 === 0 || round === rounds) console.log(`${round} kills: ${JSON.stringify({ ...checker.counts, ...orderChecker.counts })}`);
 }
 if (violations.length === 0) await rm(folder, { recursive: true, force: true });
 report(violations, folder);

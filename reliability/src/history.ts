@@ -7,6 +7,13 @@ export interface ClaimReference {
   readonly receipt: string;
 }
 
+interface TimedClaim {
+  readonly sequence: number;
+  readonly asked: number;
+  readonly answered: number;
+  readonly leaseMs: number;
+}
+
 /** What the load program says that it did. What is only begun may or may not have happened when the process died. Times are {@link monotonicMs}. */
 export type HistoryEvent =
   | { readonly type: "written"; readonly sequence: number; readonly id: string }
@@ -23,7 +30,13 @@ export type HistoryEvent =
     }
   | { readonly type: "refused"; readonly code: string }
   | { readonly type: "committed"; readonly position: number }
-  | { readonly type: "read"; readonly sequences: readonly number[] };
+  | { readonly type: "read"; readonly sequences: readonly number[] }
+  | { readonly type: "ordered-written"; readonly sequence: number; readonly key: string }
+  | ({ readonly type: "ordered-claimed"; readonly key: string } & TimedClaim)
+  | { readonly type: "ordered-settling"; readonly sequences: readonly number[]; readonly isRelease?: boolean }
+  | { readonly type: "ordered-cancelled"; readonly sequence: number }
+  | ({ readonly type: "bounded-claimed" } & TimedClaim)
+  | { readonly type: "bounded-settling"; readonly sequences: readonly number[] };
 
 /** What is found after the restart. */
 export interface Aftermath {
@@ -33,6 +46,8 @@ export interface Aftermath {
   /** What the store hands out to a new worker right after the restart, and when. */
   readonly claimable: readonly number[];
   readonly at: number;
+  /** What it hands out of the messages with keys. */
+  readonly ordered: readonly number[];
 }
 
 /** A clock that all processes of the machine share and that nobody sets. */

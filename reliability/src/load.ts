@@ -3,6 +3,7 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import { isSSSNError, silentLogger, type ChannelLog, type ClaimedMessage, type MessageDraft } from "@sssn/core";
 import { LevelMessageStore } from "@sssn/store-level";
+import { boundedLoad, orderedLoad, type LoadTools } from "./ordered-load.js";
 import { monotonicMs, type Action, type HistoryEvent } from "./history.js";
 
 const WRITERS = 6;
@@ -23,17 +24,22 @@ function say(event: HistoryEvent): void {
 
 const pause = (ms = 5): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Goes on over every refusal that may pass. */
-async function persist(task: () => Promise<void>): Promise<void> {
+/** Goes on over every refusal that may pass, until it is done. */
+async function retry(task: () => Promise<void>): Promise<void> {
   for (;;) {
     try {
-      await task();
+      return await task();
     } catch (error) {
       if (!isSSSNError(error) || !error.retryable) throw error;
       say({ type: "refused", code: error.code });
       await pause(RETRY_MS);
     }
   }
+}
+
+/** Does it again and again. */
+async function persist(task: () => Promise<void>): Promise<never> {
+  for (;;) await retry(task);
 }
 
 async function append(draft: MessageDraft): Promise<void> {
@@ -152,6 +158,7 @@ async function exhaustFiles(): Promise<void> {
   for (const file of files) closeSync(file);
 }
 
+const tools: LoadTools = { store, run, say, pause, retry, persist };
 await repeat();
 if (process.env["LOAD_EXHAUSTS_FILES"] === "1") void exhaustFiles();
 await Promise.all([
@@ -160,4 +167,6 @@ await Promise.all([
   ...Array.from({ length: WORKERS }, (_, worker) => work(worker)),
   follow(log),
   retain(),
+  orderedLoad(tools),
+  boundedLoad(tools),
 ]);

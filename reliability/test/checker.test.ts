@@ -38,7 +38,14 @@ const read = (...sequences: number[]): HistoryEvent => ({ type: "read", sequence
 const committed = (position: number): HistoryEvent => ({ type: "committed", position });
 
 function after(sequences: readonly number[], more: Partial<Aftermath> = {}): Aftermath {
-  return { messages: new Map(sequences.map((sequence) => [sequence, `id-${sequence}`])), cursor: 0, claimable: [], at: 10, ...more };
+  return {
+    messages: new Map(sequences.map((sequence) => [sequence, `id-${sequence}`])),
+    cursor: 0,
+    claimable: [],
+    at: 10,
+    ordered: [],
+    ...more,
+  };
 }
 
 function rules(history: readonly HistoryEvent[], aftermath: Aftermath): string[] {
