@@ -27,6 +27,7 @@ export const ERRORS = {
   unsupported_operation: { status: 405, retryable: false },
   duplicate_id: { status: 409, retryable: false },
   message_conflict: { status: 409, retryable: false },
+  position_conflict: { status: 409, retryable: false },
   lease_lost: { status: 409, retryable: false },
   cancelled: { status: 409, retryable: false },
   invalid_state: { status: 409, retryable: false },

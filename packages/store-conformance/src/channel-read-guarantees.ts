@@ -165,4 +165,18 @@ export const channelReadGuarantees: readonly ChannelGuarantee[] = [
       equal((await port.read("admin", { after: 0 })).messages, []);
     },
   },
+  {
+    id: "channel/if-last",
+    says: "writes only where the channel ends as the writer expects, and says where it ends otherwise",
+    kind: "passthrough",
+    async prove(channel) {
+      const port = await channel.as(WRITER);
+      await port.writeBatch(WRITER, [{ content: 1 }, { content: 2 }], { ifLast: 0 });
+      const error = await refused(() => port.write(WRITER, 3, { ifLast: 1 }), "position_conflict");
+      equal(error.details["last"], 2);
+      const { last } = await port.positions(WRITER);
+      equal((await port.write(WRITER, 3, { ifLast: last })).sequence, 3);
+      await refused(() => port.write(WRITER, 4, { ifLast: -1 }), "invalid_argument");
+    },
+  },
 ];

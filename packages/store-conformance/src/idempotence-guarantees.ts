@@ -88,4 +88,27 @@ export const idempotenceGuarantees: readonly Guarantee[] = [
       equal((await readAll(log))[0]?.metadata["traceparent"], "00-1-1-01");
     },
   },
+  {
+    id: "store/if-last",
+    says: "adds messages only where the log ends as their writer expects, to one of many who expect the same, and knows a repeated write of it",
+    async prove(bench) {
+      const log = await bench.open();
+      const outcomes = await Promise.allSettled(
+        ["a", "b", "c"].map((id) => log.append([draft(id, { id }), draft(`${id} too`)], { ifLast: 0 })),
+      );
+      equal(outcomes.filter(({ status }) => status === "fulfilled").length, 1);
+      const [winner] = (await log.read({ after: 0, limit: 10 })).messages;
+      equal((await log.bounds()).last, 2);
+      const error = await refused(() => log.append([draft("late")], { ifLast: 0 }), "position_conflict");
+      equal(error.details, { last: 2, ifLast: 0 });
+      const [again] = await log.append([draft(winner?.content ?? null, { id: winner?.id ?? "" })], { ifLast: 0 });
+      equal([again?.sequence, again?.duplicate], [1, true]);
+      await log.append([draft("next")], { ifLast: 2 });
+      await log.remove([winner?.id ?? ""]);
+      equal(
+        (await log.append([draft("after a removal")], { ifLast: 3 })).map(({ sequence }) => sequence),
+        [4],
+      );
+    },
+  },
 ];

@@ -1,5 +1,14 @@
 import type { ChannelMessage, MessageDraft, WriteReceipt } from "@sssn/core";
-import { type LogClock, COMMON_LANE, checkSameMessage, randomToken, sequenceOfToken, sequenceToken, toMessage } from "@sssn/core/log-state";
+import {
+  type LogClock,
+  COMMON_LANE,
+  checkLast,
+  checkSameMessage,
+  randomToken,
+  sequenceOfToken,
+  sequenceToken,
+  toMessage,
+} from "@sssn/core/log-state";
 import type { Database } from "./database-folder.js";
 import type { Commit } from "./engine.js";
 import type { ChannelKeys } from "./keys.js";
@@ -63,12 +72,13 @@ export interface AppendContext {
 /**
  * Gives drafts their sequences and works out what to write. Synchronous, so that the order of sequences is the order of commits.
  *
- * @throws SSSNError `message_conflict`; nothing has changed then.
+ * @throws SSSNError `message_conflict`, `position_conflict`; nothing has changed then.
  */
 export function planAppend(
   context: AppendContext,
   drafts: readonly MessageDraft[],
   known: KnownIds,
+  ifLast?: number,
 ): { receipts: readonly WriteReceipt[]; commit: Commit | undefined } {
   const batch = new Map<string, ChannelMessage>();
   const fresh: ChannelMessage[] = [];
@@ -88,7 +98,9 @@ export function planAppend(
     if (draft.id !== undefined) batch.set(draft.id, message);
     return { id: message.id, sequence, duplicate: false, timestamp: message.timestamp };
   });
-  return { receipts, commit: fresh.length === 0 ? undefined : commitOf(context, fresh, batch) };
+  if (fresh.length === 0) return { receipts, commit: undefined };
+  checkLast(context.channelId, context.state.last, ifLast);
+  return { receipts, commit: commitOf(context, fresh, batch) };
 }
 
 /** The same for drafts without ids: nothing to look up, so nothing but the work itself. This is the store's hottest path. */

@@ -18,7 +18,7 @@ export function guardLog(log: LevelChannelLog, engine: Engine): ChannelLog {
     channelId: log.channelId,
     identity: log.identity,
     // Guards itself, where it reads: on this path every promise counts.
-    append: (drafts) => log.append(drafts),
+    append: (drafts, options) => log.append(drafts, options),
     now: () => log.now(),
     read: (request) => guard(() => log.read(request)),
     get: (id) => guard(() => log.get(id)),

@@ -1,5 +1,6 @@
 import {
   SSSNError,
+  type AppendOptions,
   type Cancel,
   type ChannelLog,
   type ChannelMessage,
@@ -136,12 +137,13 @@ export class LevelChannelLog implements GuardedLog {
     };
   }
 
-  append(drafts: readonly MessageDraft[]): Promise<readonly WriteReceipt[]> {
+  append(drafts: readonly MessageDraft[], { ifLast }: AppendOptions = {}): Promise<readonly WriteReceipt[]> {
     if (this.#isDeleted) return Promise.reject(deletedLog(this.channelId));
-    if (drafts.some(({ id }) => id !== undefined))
-      return this.#appendWithIds(
+    if (ifLast !== undefined || drafts.some(({ id }) => id !== undefined))
+      return this.#appendCarefully(
         drafts,
         drafts.flatMap(({ id }) => id ?? []),
+        ifLast,
       );
     // Without an async function around it: at this place a promise costs as much as the message.
     return this.#engine.isWritable ? this.#appendNew(drafts) : this.#engine.writable().then(() => this.#appendNew(drafts));
@@ -152,7 +154,11 @@ export class LevelChannelLog implements GuardedLog {
     return this.#engine.commit(this.#current.generation, commit, receipts);
   }
 
-  async #appendWithIds(drafts: readonly MessageDraft[], ids: readonly string[]): Promise<readonly WriteReceipt[]> {
+  async #appendCarefully(
+    drafts: readonly MessageDraft[],
+    ids: readonly string[],
+    ifLast: number | undefined,
+  ): Promise<readonly WriteReceipt[]> {
     const database = await this.#engine.writable();
     return this.#reserving(ids, async () => {
       // What is looked up in one generation must not be planned in the next.
@@ -160,7 +166,7 @@ export class LevelChannelLog implements GuardedLog {
       const known = await lookUpIds(database, appending.state, this.#keys, this.#reader, ids).catch((thrown: unknown) => {
         throw this.#engine.explain(thrown);
       });
-      const { receipts, commit } = planAppend(appending, drafts, known);
+      const { receipts, commit } = planAppend(appending, drafts, known, ifLast);
       return commit ? this.#engine.commit(generation, commit, receipts) : receipts;
     });
   }

@@ -17,6 +17,7 @@ import {
   type ChannelMessage,
   type ChannelPort,
   type Metadata,
+  type WriteCondition,
   type WriteEntry,
   type WriteOptions,
   type WriteReceipt,
@@ -95,18 +96,23 @@ class TracedWrites<Content> {
     this.#tracer = tracer ?? trace.getTracer(SCOPE);
   }
 
-  readonly write = (senderId: string, content: Content, options: WriteOptions = {}): Promise<WriteReceipt> =>
+  readonly write = (senderId: string, content: Content, options: WriteOptions & WriteCondition = {}): Promise<WriteReceipt> =>
     this.#send({}, async (span, metadata) => {
       const receipt = await this.#channel.write(senderId, content, { ...options, metadata: { ...options.metadata, ...metadata } });
       span.setAttribute("messaging.message.id", receipt.id);
       return receipt;
     });
 
-  readonly writeBatch = (senderId: string, entries: readonly WriteEntry<Content>[]): Promise<readonly WriteReceipt[]> =>
+  readonly writeBatch = (
+    senderId: string,
+    entries: readonly WriteEntry<Content>[],
+    condition?: WriteCondition,
+  ): Promise<readonly WriteReceipt[]> =>
     this.#send({ "messaging.batch.message_count": entries.length }, (_span, metadata) =>
       this.#channel.writeBatch(
         senderId,
         entries.map((entry) => ({ ...entry, metadata: { ...entry.metadata, ...metadata } })),
+        condition,
       ),
     );
 

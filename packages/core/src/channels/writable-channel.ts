@@ -1,10 +1,10 @@
 import { SSSNError } from "../errors.js";
-import { validateIdentifier } from "../identifiers.js";
+import { validateIdentifier, validateInteger } from "../identifiers.js";
 import { toMessage } from "../log-state/checks.js";
 import type { ChannelMessage, MessageDraft, WriteReceipt } from "../message.js";
-import type { WriteEntry, WriteOptions } from "../ports/channel-port.js";
+import type { WriteCondition, WriteEntry, WriteOptions } from "../ports/channel-port.js";
 import { OPERATION_ROLES, type ChannelOperation } from "../ports/roles.js";
-import type { ChannelLog } from "../ports/message-store.js";
+import type { AppendOptions, ChannelLog } from "../ports/message-store.js";
 import { insufficientRole } from "../security/refusals.js";
 import { ChannelLifecycle } from "./channel-lifecycle.js";
 import { MAX_BATCH, makeDraft } from "./drafts.js";
@@ -49,30 +49,41 @@ export abstract class WritableChannel<Content = unknown, Written = Content> exte
 
   // ---------------------------------------------------------------- writing
 
-  async write(senderId: string, content: Written, options: WriteOptions = {}): Promise<WriteReceipt> {
-    const [receipt] = await this.#accept(senderId, 1, async () => [await makeDraft(this.options, senderId, content, options)]);
+  async write(senderId: string, content: Written, options: WriteOptions & WriteCondition = {}): Promise<WriteReceipt> {
+    const { ifLast, ...rest } = options;
+    const [receipt] = await this.#accept(senderId, 1, ifLast, async () => [await makeDraft(this.options, senderId, content, rest)]);
     return receipt as WriteReceipt;
   }
 
-  async writeBatch(senderId: string, entries: readonly WriteEntry<Written>[]): Promise<readonly WriteReceipt[]> {
+  async writeBatch(
+    senderId: string,
+    entries: readonly WriteEntry<Written>[],
+    { ifLast }: WriteCondition = {},
+  ): Promise<readonly WriteReceipt[]> {
     if (entries.length > MAX_BATCH)
       throw new SSSNError("invalid_argument", `A batch takes at most ${MAX_BATCH} messages, but has ${entries.length}.`);
-    return this.#accept(senderId, entries.length, () =>
+    return this.#accept(senderId, entries.length, ifLast, () =>
       Promise.all(entries.map(({ content, ...options }) => makeDraft(this.options, senderId, content, options))),
     );
   }
 
   /** From here on a drain waits for the write. */
-  #accept(senderId: string, messages: number, makeDrafts: () => Promise<readonly MessageDraft[]>): Promise<readonly WriteReceipt[]> {
+  #accept(
+    senderId: string,
+    messages: number,
+    ifLast: number | undefined,
+    makeDrafts: () => Promise<readonly MessageDraft[]>,
+  ): Promise<readonly WriteReceipt[]> {
     this.assertAccepting();
     // A schema may take its time with one message, and less with the next: they are stored in the order in which they were written.
     const turn = this.options.schema ? this.#turns.take() : NO_TURN;
     return this.pending.track(messages, async () => {
       try {
         const log = await this.authorize(senderId, "write");
+        const condition = ifLast === undefined ? {} : { ifLast: validateInteger("ifLast", ifLast, 0, Number.MAX_SAFE_INTEGER) };
         const drafts = await makeDrafts();
         await turn.comes;
-        return await this.#append(log, drafts);
+        return await this.#append(log, drafts, condition);
       } finally {
         turn.pass();
       }
@@ -93,9 +104,9 @@ export abstract class WritableChannel<Content = unknown, Written = Content> exte
     return receipt as WriteReceipt;
   }
 
-  async #append(log: ChannelLog, drafts: readonly MessageDraft[]): Promise<readonly WriteReceipt[]> {
+  async #append(log: ChannelLog, drafts: readonly MessageDraft[], condition: AppendOptions = {}): Promise<readonly WriteReceipt[]> {
     if (drafts.length === 0) return [];
-    const receipts = await log.append(drafts);
+    const receipts = await log.append(drafts, condition);
     if (this.onMessage !== WritableChannel.prototype.onMessage) this.#announce(log, drafts, receipts);
     return receipts;
   }

@@ -27,6 +27,7 @@ import type {
   StreamOptions,
   SubscribeOptions,
   Subscription,
+  WriteCondition,
   WriteEntry,
   WriteOptions,
 } from "../ports/channel-port.js";
@@ -114,15 +115,20 @@ export class ChannelClient {
   }
 
   /** Writes what the channel's contract takes; anything, where the channel is named by its id. */
-  write<Channel extends ChannelReference>(channel: Channel, content: WrittenTo<Channel>, options?: WriteOptions): Promise<WriteReceipt> {
+  write<Channel extends ChannelReference>(
+    channel: Channel,
+    content: WrittenTo<Channel>,
+    options?: WriteOptions & WriteCondition,
+  ): Promise<WriteReceipt> {
     return this.#on(idOf(channel), (found) => found.write(this.systemId, content, options));
   }
 
   writeBatch<Channel extends ChannelReference>(
     channel: Channel,
     entries: readonly WriteEntry<WrittenTo<Channel>>[],
+    condition?: WriteCondition,
   ): Promise<readonly WriteReceipt[]> {
-    return this.#on(idOf(channel), (found) => found.writeBatch(this.systemId, entries));
+    return this.#on(idOf(channel), (found) => found.writeBatch(this.systemId, entries, condition));
   }
 
   /** Reads on where this client's last read of the cursor ended, and confirms that read by doing so. */

@@ -16,6 +16,16 @@ export function checkPosition(channelId: string, position: number, last: number)
   );
 }
 
+/** @throws SSSNError `position_conflict` when a log does not end where a writer expects it to. */
+export function checkLast(channelId: string, last: number, ifLast: number | undefined): void {
+  if (ifLast === undefined || ifLast === last) return;
+  throw new SSSNError(
+    "position_conflict",
+    `Channel ${channelId} ends with ${last}, and not with ${ifLast} as the write expects: nothing was stored. Read on from there, and decide again.`,
+    { details: { last, ifLast } },
+  );
+}
+
 /**
  * Whether a log is addressed: as it was made, or as its first opener wants.
  *

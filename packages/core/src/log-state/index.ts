@@ -1,4 +1,14 @@
-export { checkPosition, checkSameMessage, decideAddressed, deletedLog, isPast, replacedLog, toDeadMessage, toMessage } from "./checks.js";
+export {
+  checkLast,
+  checkPosition,
+  checkSameMessage,
+  decideAddressed,
+  deletedLog,
+  isPast,
+  replacedLog,
+  toDeadMessage,
+  toMessage,
+} from "./checks.js";
 export { type BatchedClaim, type ClaimBatch } from "./claim-batches.js";
 export { ClaimLedger } from "./claim-ledger.js";
 export { type LedgerMessage, type OrderOutcome } from "./ledger-orders.js";

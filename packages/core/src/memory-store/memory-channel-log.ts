@@ -1,7 +1,7 @@
 import { SteadyClock, type Cancel, type Clock } from "../clock.js";
 import { SSSNError } from "../errors.js";
 import { ClaimLedger } from "../log-state/claim-ledger.js";
-import { checkPosition, checkSameMessage, toMessage } from "../log-state/checks.js";
+import { checkLast, checkPosition, checkSameMessage, toMessage } from "../log-state/checks.js";
 import { LogClock } from "../log-state/log-clock.js";
 import { cursorStats, groupStats, type LogView } from "../log-state/log-stats.js";
 import { randomToken, sequenceToken } from "../log-state/random.js";
@@ -9,6 +9,7 @@ import { WorkGroups } from "../log-state/work-groups.js";
 import { COMMON_LANE } from "../log-state/work-lane.js";
 import type { ChannelMessage, MessageDraft, WriteReceipt } from "../message.js";
 import type {
+  AppendOptions,
   ChannelLog,
   ClaimPage,
   ClaimRequest,
@@ -67,7 +68,7 @@ export class MemoryChannelLog implements ChannelLog {
     );
   }
 
-  async append(drafts: readonly MessageDraft[]): Promise<readonly WriteReceipt[]> {
+  async append(drafts: readonly MessageDraft[], { ifLast }: AppendOptions = {}): Promise<readonly WriteReceipt[]> {
     this.#assertOpen();
     this.#messages.forgetOldIds(this.#clock.now());
     const inBatch = new Map<string, ChannelMessage>();
@@ -86,6 +87,7 @@ export class MemoryChannelLog implements ChannelLog {
       inBatch.set(message.id, message);
       return { id: message.id, sequence, duplicate: false, timestamp: message.timestamp };
     });
+    if (fresh.length > 0) checkLast(this.channelId, this.#messages.last, ifLast);
     for (const message of fresh) this.#add(message);
     if (fresh.length > 0) this.#changed();
     return Promise.resolve(receipts);

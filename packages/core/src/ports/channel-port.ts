@@ -71,6 +71,15 @@ export interface WriteOptions {
   readonly ttlMs?: number;
 }
 
+/** Under which condition a message, or a batch of them, is written. */
+export interface WriteCondition {
+  /**
+   * Only if this is the last sequence of the channel, 0 where there is none, as `positions()` or the last read told it: so what was decided by reading up to there still
+   * holds. Otherwise nothing is stored, and the write fails with `position_conflict`. A message that is there already under its id is a duplicate, wherever the channel ends. Default: no condition.
+   */
+  readonly ifLast?: number;
+}
+
 /** One message of a batch. */
 export interface WriteEntry<Content> extends WriteOptions {
   readonly content: Content;
@@ -319,11 +328,11 @@ export interface ChannelPort<Content = unknown, Written = Content> {
    * Writes one message. Resolves when it is stored as safely as the store promises, and never before.
    *
    * @throws SSSNError `content_rejected` (the schema says no), `invalid_content`, `content_too_large`, `message_conflict` (the id is there with other content),
-   * `backpressure`, `store_full`, `store_unavailable`: whether it was stored may be unknown then, and writing it again under the same `id` is safe.
+   * `position_conflict` (the channel ends elsewhere than `ifLast` says), `backpressure`, `store_full`, `store_unavailable`: whether it was stored may be unknown then, and writing it again under the same `id` is safe.
    */
-  write(senderId: string, content: Written, options?: WriteOptions): Promise<WriteReceipt>;
+  write(senderId: string, content: Written, options?: WriteOptions & WriteCondition): Promise<WriteReceipt>;
   /** Writes up to 10 000 messages, all or none, in their order. Fails as {@link ChannelPort.write} does. */
-  writeBatch(senderId: string, entries: readonly WriteEntry<Written>[]): Promise<readonly WriteReceipt[]>;
+  writeBatch(senderId: string, entries: readonly WriteEntry<Written>[], condition?: WriteCondition): Promise<readonly WriteReceipt[]>;
   /**
    * The next messages behind the reader's cursor, or behind `after`. Nothing is removed, and the same read returns the same messages until it is committed.
    *

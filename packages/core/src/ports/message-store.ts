@@ -340,6 +340,15 @@ export interface DeadRequest {
   readonly pending?: boolean;
 }
 
+/** Under which condition messages are added. */
+export interface AppendOptions {
+  /**
+   * Only if this is the last sequence of the log, 0 where there is none: so that what was decided by reading up to there still holds. What is there already under its id is
+   * a duplicate, wherever the log ends.
+   */
+  readonly ifLast?: number;
+}
+
 /** Where a log begins and ends. */
 export interface LogBounds {
   /** The first kept sequence; `last + 1` when the log is empty. */
@@ -357,9 +366,10 @@ export interface ChannelLog {
    * Adds messages to the end, all or none. Resolves when they are as durable as the store promises, and only then.
    *
    * @throws SSSNError `message_conflict` (an id is there with other content), `store_full`, `store_unavailable`: nothing is
-   * acknowledged; whether the batch reached the disk may be unknown, and writing it again with the same ids is safe.
+   * acknowledged; whether the batch reached the disk may be unknown, and writing it again with the same ids is safe. `position_conflict`: the log ends elsewhere
+   * than `ifLast` says, and nothing was stored.
    */
-  append(drafts: readonly MessageDraft[]): Promise<readonly WriteReceipt[]>;
+  append(drafts: readonly MessageDraft[], options?: AppendOptions): Promise<readonly WriteReceipt[]>;
   /**
    * Reads in order, whatever is claimed or settled. Never moves a cursor.
    *

@@ -47,6 +47,7 @@ import {
   type StreamOptions,
   type SubscribeOptions,
   type Subscription,
+  type WriteCondition,
   type WriteEntry,
   type WriteOptions,
   type WriteReceipt,
@@ -164,13 +165,20 @@ export class HttpChannel<Content = unknown, Written = Content> implements Channe
     return this.#get("");
   }
 
-  async write(_senderId: string, content: Written, options: WriteOptions = {}): Promise<WriteReceipt> {
-    return this.#writes.write(entryOf({ content, ...options }));
+  async write(_senderId: string, content: Written, options: WriteOptions & WriteCondition = {}): Promise<WriteReceipt> {
+    const { ifLast, ...rest } = options;
+    const entry = entryOf({ content, ...rest });
+    // One with a condition shares its request with no other.
+    return ifLast === undefined ? this.#writes.write(entry) : this.#post("/messages", { ...entry, ifLast });
   }
 
-  async writeBatch(_senderId: string, entries: readonly WriteEntry<Written>[]): Promise<readonly WriteReceipt[]> {
+  async writeBatch(
+    _senderId: string,
+    entries: readonly WriteEntry<Written>[],
+    condition: WriteCondition = {},
+  ): Promise<readonly WriteReceipt[]> {
     const messages = entries.map((entry) => entryOf(entry));
-    return (await this.#post<{ receipts: WriteReceipt[] }>("/messages/batch", { messages })).receipts;
+    return (await this.#post<{ receipts: WriteReceipt[] }>("/messages/batch", { messages, ...condition })).receipts;
   }
 
   async read(_readerId: string, options: ReadOptions = {}): Promise<ReadResult<Content>> {

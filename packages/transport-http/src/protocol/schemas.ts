@@ -155,6 +155,11 @@ export const writeEntry: ObjectSchema = {
   "x-error": "invalid_content",
 };
 
+export const ifLast: Schema = integer(0, MAX, "Only if this is the last sequence of the channel.");
+
+/** What one message is written with that is written by itself. */
+export const conditionalEntry: ObjectSchema = { ...writeEntry, properties: { ...writeEntry.properties, ifLast } };
+
 /** Schemas that several answers share. */
 export const COMPONENTS = {
   Message: object(

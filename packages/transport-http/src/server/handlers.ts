@@ -21,6 +21,7 @@ import {
   type RetentionPolicy,
   type SeekTarget,
   type SettleOptions,
+  type WriteCondition,
   type WriteEntry,
 } from "@sssn/core";
 import { checkPosition, replacedLog } from "@sssn/core/log-state";
@@ -63,12 +64,13 @@ type Receipts = { readonly receipts: readonly string[] };
 export const HANDLERS: Readonly<Record<RouteName, Handler>> = {
   info: ({ channel }) => Promise.resolve(channel.describe()),
   write(call) {
-    const { content, ...options } = inputOf<WriteEntry<unknown>>(call);
+    const { content, ...options } = inputOf<WriteEntry<unknown> & WriteCondition>(call);
     return call.channel.write(call.principal.systemId, content, options);
   },
-  writeBatch: async (call) => ({
-    receipts: await call.channel.writeBatch(call.principal.systemId, inputOf<{ messages: readonly WriteEntry<unknown>[] }>(call).messages),
-  }),
+  async writeBatch(call) {
+    const { messages, ...condition } = inputOf<WriteCondition & { messages: readonly WriteEntry<unknown>[] }>(call);
+    return { receipts: await call.channel.writeBatch(call.principal.systemId, messages, condition) };
+  },
   look: (call) => call.channel.read(call.principal.systemId, inputOf<ReadOptions>(call)),
   read: (call) => call.channel.read(call.principal.systemId, inputOf<ReadOptions>(call)),
   async find(call) {

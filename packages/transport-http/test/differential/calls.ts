@@ -46,6 +46,8 @@ const state = fc.constantFrom("ready", "claimed", "resting", "dead", "cancelled"
 const someIds = fc.array(fc.constantFrom("g-1", "g-2", "unknown", "no id!"), { maxLength: 2 });
 const someJobs = fc.record({ state, limit: fc.option(fc.constantFrom(1, 0), { nil: undefined }) });
 
+const ifLast = fc.option(fc.constantFrom(0, 1, 2, 3, -1), { nil: undefined, freq: 12 });
+
 type Given<Options> = { [Key in keyof Options]?: Exclude<Options[Key], undefined> };
 
 /** What is left out is left out, as a caller would write it. */
@@ -83,14 +85,18 @@ const settling = <More extends object>(more: { [Key in keyof More]: fc.Arbitrary
 /** A call of each name: what is added to the interface has to be added here. */
 const CALLS: { readonly [Name in CallName]: fc.Arbitrary<Call> } = {
   info: call("info", fc.constant({}), (channel, who) => channel.info(who)),
-  write: call("write", fc.record({ content, options: writing }), (channel, who, said) =>
-    channel.write(who, said.content, given(said.options)),
+  write: call("write", fc.record({ content, options: writing, ifLast }), (channel, who, said) =>
+    channel.write(who, said.content, given({ ...said.options, ifLast: said.ifLast })),
   ),
-  writeBatch: call("writeBatch", fc.array(fc.record({ content, options: writing }), { maxLength: 3 }), (channel, who, entries) =>
-    channel.writeBatch(
-      who,
-      entries.map((entry) => ({ ...given(entry.options), content: entry.content })),
-    ),
+  writeBatch: call(
+    "writeBatch",
+    fc.record({ entries: fc.array(fc.record({ content, options: writing }), { maxLength: 3 }), ifLast }),
+    (channel, who, said) =>
+      channel.writeBatch(
+        who,
+        said.entries.map((entry) => ({ ...given(entry.options), content: entry.content })),
+        given({ ifLast: said.ifLast }),
+      ),
   ),
   read: call(
     "read",
