@@ -221,4 +221,20 @@ export const deadLetterGuarantees: readonly Guarantee[] = [
       );
     },
   },
+  {
+    id: "store/dead-pages",
+    says: "lists dead letters page by page, with who had each of them last",
+    async prove(bench) {
+      const log = await bench.open();
+      await fill(log, 3);
+      await settle(log, "w", await claimSome(log, "w", 3), "dead-letter");
+      const [first, second] = await log.dead("default", { limit: 2 });
+      equal([first?.message.sequence, first?.readerId], [1, "w"]);
+      const rest = await log.dead("default", { limit: 2, after: second?.message.sequence ?? 0 });
+      equal(
+        rest.map(({ message }) => message.sequence),
+        [3],
+      );
+    },
+  },
 ];

@@ -3,6 +3,7 @@ import { channelClaimGuarantees } from "./channel-claim-guarantees.js";
 import { type ChannelGuarantee, type ChannelUnderTest, type TestedKind, type TestedOptions } from "./channel-guarantee.js";
 import { channelDeliveryGuarantees } from "./channel-delivery-guarantees.js";
 import { channelLiveGuarantees } from "./channel-live-guarantees.js";
+import { channelObserveGuarantees } from "./channel-observe-guarantees.js";
 import { channelReadGuarantees } from "./channel-read-guarantees.js";
 import { channelWorkGuarantees } from "./channel-work-guarantees.js";
 import { claimGuarantees } from "./claim-guarantees.js";
@@ -56,6 +57,7 @@ export const channelGuarantees: readonly ChannelGuarantee[] = [
   ...channelClaimGuarantees,
   ...channelDeliveryGuarantees,
   ...channelWorkGuarantees,
+  ...channelObserveGuarantees,
 ];
 
 /** How thorough the property-based part is. */

@@ -228,4 +228,19 @@ export const logGuarantees: readonly Guarantee[] = [
       equal(sequences(await readAll(one)), [1, 2]);
     },
   },
+  {
+    id: "store/read-before",
+    says: "reads backwards, page by page, in the order of the sequences, across holes, and says where to go on",
+    async prove(bench) {
+      const log = await bench.open();
+      await log.append(Array.from({ length: 9 }, (_, index) => draft(index + 1, { id: `m${index + 1}` })));
+      await log.remove(["m1", "m5", "m9"]);
+      const page = await log.readBefore({ before: 100, limit: 3 });
+      equal([sequences(page.messages), page.position], [[6, 7, 8], 6]);
+      const next = await log.readBefore({ before: page.position, limit: 10 });
+      equal([sequences(next.messages), next.position], [[2, 3, 4], 0]);
+      equal(await log.readBefore({ before: 0, limit: 10 }), { messages: [], position: 0, skipped: 0 });
+      equal(sequences((await log.readBefore({ before: 9, limit: 10, maxBytes: 1 })).messages), [8]);
+    },
+  },
 ];

@@ -182,7 +182,10 @@ export const orderGuarantees: readonly Guarantee[] = [
       });
       await log.settle("default", "w", [{ receipt, action: "release", delayMs: 500, reason: "not yet" }]);
       const resting = await look("m1");
-      equal([resting?.state, resting?.availableInMs, resting?.reason, resting?.progress], ["resting", 500, "not yet", { done: 3 }]);
+      equal(
+        [resting?.state, resting?.availableInMs, resting?.reason, resting?.progress, resting?.readerId],
+        ["resting", 500, "not yet", { done: 3 }, "w"],
+      );
       equal(await look("m2"), { id: "m2", sequence: 2, state: "ready", deliveries: 0, priority: 4 });
       await settle(log, "w", await claimSome(log, "w", 1));
       await bench.clock.advance(100);

@@ -21,6 +21,7 @@ export function guardLog(log: LevelChannelLog, engine: Engine): ChannelLog {
     append: (drafts, options) => log.append(drafts, options),
     now: () => log.now(),
     read: (request) => guard(() => log.read(request)),
+    readBefore: (request) => guard(() => log.readBefore(request)),
     get: (id) => guard(() => log.get(id)),
     bounds: () => guard(() => log.bounds()),
     cursor: (key) => guard(() => log.cursor(key)),

@@ -207,6 +207,12 @@ export class LevelChannelLog implements GuardedLog {
     return { messages: messagesOf(stored), position, skipped };
   }
 
+  async readBefore({ before, limit, maxBytes }: { before: number; limit: number; maxBytes?: number }): Promise<LogPage> {
+    const database = await this.#engine.database();
+    const { stored, position } = await this.#reader.scanBack(database, this.#current.state, before, limit, maxBytes);
+    return { messages: messagesOf(stored), position, skipped: 0 };
+  }
+
   async get(id: string): Promise<ChannelMessage | undefined> {
     const database = await this.#engine.database();
     const { sequences, messages } = await lookUpIds(database, this.#current.state, this.#keys, this.#reader, [id]);

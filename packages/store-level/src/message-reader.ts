@@ -78,6 +78,35 @@ export class MessageReader {
     return new EntryCursor(database, { gte: from, lte: this.#keys.message(end) });
   }
 
+  /**
+   * The last messages before a sequence, in order; `position` is the first that was looked at, 0 at the beginning of the log.
+   *
+   * @throws SSSNError `store_corrupted` when the last one is damaged or missing; behind others, it ends the page.
+   */
+  async scanBack(database: Database, state: LogState, before: number, limit: number, maxBytes = Infinity): Promise<Stretch> {
+    const start = Math.min(before - 1, state.stored);
+    let expected = state.removed.previousAbsent(start);
+    const found: StoredMessage[] = [];
+    let bytes = 0;
+    if (expected <= 0) return { stored: found, position: 0 };
+    const entries = await database.iterator({ gte: this.#keys.message(0), lte: this.#keys.message(expected), reverse: true, limit }).all();
+    try {
+      for (const [key, value] of entries) {
+        const sequence = this.#keys.sequenceOf(key);
+        if (state.removed.has(sequence)) continue;
+        if (sequence !== expected) throw corrupted(this.#channelId, expected, "it is missing");
+        bytes += value.length;
+        if (bytes > maxBytes && found.length > 0) break;
+        found.push(decodeMessage(this.#channelId, sequence, value));
+        expected = state.removed.previousAbsent(sequence - 1);
+      }
+    } catch (error) {
+      if (found.length === 0) throw error;
+    }
+    if (found.length === 0) throw corrupted(this.#channelId, expected, "it is missing");
+    return { stored: found.reverse(), position: expected <= 0 ? 0 : (found[0]?.message.sequence ?? 0) };
+  }
+
   /** Messages by sequence; removed ones are missing. */
   async load(database: Database, state: LogState, sequences: readonly number[]): Promise<Map<number, StoredMessage>> {
     const values = await database.getMany(sequences.map((sequence) => this.#keys.message(sequence)));

@@ -71,7 +71,7 @@ const INPUT: Partial<Record<RouteName, unknown>> = {
 };
 
 /** Something valid to ask each route for. */
-const QUERY: Partial<Record<RouteName, string>> = { find: "?id=m", job: "?id=m", jobs: "?state=ready" };
+const QUERY: Partial<Record<RouteName, string>> = { find: "?id=m", job: "?id=m", jobs: "?state=ready", locate: "?timestamp=1" };
 
 /** The same operations in the process. */
 const LOCAL: Readonly<Record<ChannelOperation, (channel: BaseChannel, systemId: string) => Promise<unknown>>> = {

@@ -79,6 +79,9 @@ async function goodRequests(host: Published): Promise<Map<string, Answer>> {
   await ask("find", "orders", undefined, "?id=none");
   await ask("ticket", "news");
   await ask("history", "orders");
+  await ask("history", "orders", undefined, "?before=3");
+  await ask("scan", "orders", { where: [{ path: "content.a", is: "equal", value: 1 }] });
+  await ask("locate", "orders", undefined, "?timestamp=1");
   await ask("stats", "orders");
   await ask("stats", "jobs");
   await ask("remove", "orders", { ids: ["one"] });

@@ -8,13 +8,15 @@ import type {
   ClearFilter,
   CommitOptions,
   CursorOptions,
+  DeadLettersOptions,
   HistoryOptions,
   MessageCallback,
   Positions,
   ReadOptions,
   ReadResult,
+  ScanOptions,
+  ScanResult,
   SeekTarget,
-  SettleOptions,
   StreamOptions,
   SubscribeOptions,
   Subscription,
@@ -26,6 +28,7 @@ import { groupName } from "./work/claiming.js";
 import { Delivery } from "./reading/delivery.js";
 import * as host from "./host-operations.js";
 import { commitCursor, cursorKey, findIn, positionsIn, readLog, seekCursor, startPosition } from "./reading/log-reading.js";
+import { Scanner } from "./reading/scanning.js";
 import { LatestOnly } from "./reading/latest-only.js";
 import { LocalSubscription, follow } from "./reading/subscription.js";
 import { ClaimableChannel } from "./work/claimable-channel.js";
@@ -43,6 +46,7 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
 {
   abstract readonly kind: ChannelKind;
   readonly #endpoints: ChannelEndpoint[] = [];
+  #scanner: Scanner | undefined;
 
   // ---------------------------------------------------------------- shared reads
 
@@ -212,7 +216,17 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
     }
   }
 
-  async deadLetters(adminId: string, options: SettleOptions & { limit?: number } = {}): Promise<readonly DeadMessage[]> {
+  async scan(adminId: string, options: ScanOptions = {}): Promise<ScanResult<Content>> {
+    const log = await this.authorize(adminId, "history");
+    this.#scanner ??= new Scanner(this.id, this.options.clock);
+    return (await this.#scanner.scan(log, options)) as ScanResult<Content>;
+  }
+
+  async locate(adminId: string, target: { readonly timestamp: number }): Promise<Positions & { readonly position: number }> {
+    return host.locate(await this.authorize(adminId, "history"), adminId, target);
+  }
+
+  async deadLetters(adminId: string, options: DeadLettersOptions = {}): Promise<readonly DeadMessage[]> {
     return host.deadLetters(await this.authorize(adminId, "history"), options);
   }
 

@@ -1,20 +1,34 @@
+import { SSSNError } from "../errors.js";
 import { validateIdentifier, validateInteger } from "../identifiers.js";
-import type { ClearFilter, HistoryOptions, ReadResult, SettleOptions } from "../ports/channel-port.js";
+import type { ClearFilter, DeadLettersOptions, HistoryOptions, Positions, ReadResult } from "../ports/channel-port.js";
 import type { ChannelLog, DeadMessage, LogStats, RetentionPolicy } from "../ports/message-store.js";
 import { checkRetention } from "./channel-options.js";
 import { groupName } from "./work/claiming.js";
-import { MAX_READ_LIMIT } from "./reading/log-reading.js";
+import { MAX_READ_LIMIT, positionsIn, resolveTarget } from "./reading/log-reading.js";
 
+const MAX = Number.MAX_SAFE_INTEGER;
 const CLEAR_PAGE = 1_000;
 const CLEAR_BYTES = 16 * 1024 * 1024;
 
 export async function history(log: ChannelLog, options: HistoryOptions, maxBytes: number): Promise<ReadResult<unknown>> {
-  const page = await log.read({
-    after: validateInteger("after", options.after ?? 0, 0, Number.MAX_SAFE_INTEGER),
-    limit: validateInteger("limit", options.limit ?? 100, 1, MAX_READ_LIMIT),
-    maxBytes,
-  });
+  const { after, before } = options;
+  const limit = validateInteger("limit", options.limit ?? 100, 1, MAX_READ_LIMIT);
+  if (before === undefined)
+    return { ...(await log.read({ after: validateInteger("after", after ?? 0, 0, MAX), limit, maxBytes })), log: log.identity };
+  if (after !== undefined)
+    throw new SSSNError("invalid_argument", "History is read forwards with after, or backwards with before: give one of them.");
+  const page = await log.readBefore({ before: validateInteger("before", before, 0, MAX), limit, maxBytes });
   return { ...page, log: log.identity };
+}
+
+/** Where reading would begin for a time. */
+export async function locate(
+  log: ChannelLog,
+  adminId: string,
+  target: { readonly timestamp: number },
+): Promise<Positions & { readonly position: number }> {
+  const positions = await positionsIn(log, adminId, {});
+  return { ...positions, position: await resolveTarget(log, { timestamp: target.timestamp }) };
 }
 
 /** Removes what is in the log now and satisfies the filter; what is written meanwhile stays. */
@@ -39,8 +53,11 @@ export function remove(log: ChannelLog, ids: readonly string[]): Promise<number>
   return log.remove(ids);
 }
 
-export function deadLetters(log: ChannelLog, options: SettleOptions & { readonly limit?: number }): Promise<readonly DeadMessage[]> {
-  return log.dead(groupName(options), { limit: validateInteger("limit", options.limit ?? 100, 1, MAX_READ_LIMIT) });
+export function deadLetters(log: ChannelLog, options: DeadLettersOptions): Promise<readonly DeadMessage[]> {
+  return log.dead(groupName(options), {
+    after: validateInteger("after", options.after ?? 0, 0, MAX),
+    limit: validateInteger("limit", options.limit ?? 100, 1, MAX_READ_LIMIT),
+  });
 }
 
 /**

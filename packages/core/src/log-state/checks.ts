@@ -82,13 +82,14 @@ export function isPast({ validUntil }: ChannelMessage, now: number): boolean {
 }
 
 /** A dead letter as it is told. */
-export function toDeadMessage({ deliveries, reason, diedAt, deathId }: ClaimRecord, message: ChannelMessage): DeadMessage {
+export function toDeadMessage({ deliveries, reason, diedAt, deathId, lastReaderId }: ClaimRecord, message: ChannelMessage): DeadMessage {
   return {
     message,
     deliveries,
     ...(reason === undefined ? {} : { reason }),
     ...(diedAt === undefined ? {} : { diedAt }),
     ...(deathId === undefined ? {} : { deathId }),
+    ...(lastReaderId === undefined ? {} : { readerId: lastReaderId }),
   };
 }
 

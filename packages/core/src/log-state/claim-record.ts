@@ -15,6 +15,8 @@ export interface ClaimRecord {
   readonly deliveries: number;
   readonly state: "leased" | "delayed" | "returned" | "dead" | "cancelled";
   readonly readerId?: string;
+  /** Who had it before, where nobody has it. */
+  readonly lastReaderId?: string;
   readonly receipt?: string;
   readonly leaseMs?: number;
   readonly expiresAt?: number;
@@ -97,6 +99,7 @@ export function startLease(entry: LedgerEntry, batch: LiveBatch): string {
   const receipt = sequenceToken(entry.sequence, batch.token);
   entry.state = "leased";
   entry.deliveries += 1;
+  delete entry.lastReaderId;
   entry.readerId = batch.readerId;
   entry.receipt = receipt;
   entry.leaseMs = batch.leaseMs;
@@ -108,6 +111,7 @@ export function startLease(entry: LedgerEntry, batch: LiveBatch): string {
 
 /** Nobody holds it any more. */
 export function endLease(entry: LedgerEntry): void {
+  if (entry.readerId !== undefined) entry.lastReaderId = entry.readerId;
   delete entry.readerId;
   delete entry.receipt;
   delete entry.expiresAt;
@@ -138,6 +142,7 @@ export function endLife(entry: LedgerEntry, now: number): void {
 export function startAnew(entry: LedgerEntry): void {
   entry.deliveries = 0;
   delete entry.reason;
+  delete entry.lastReaderId;
   delete entry.progress;
   delete entry.diedAt;
   delete entry.deathId;

@@ -31,7 +31,8 @@ export async function jobInfo(ledger: ClaimLedger, message: ChannelMessage, sour
     // It may have been moved to another lane.
     priority: entry ? priorityOf(entry.lane) : (message.priority ?? DEFAULT_PRIORITY),
     ...(key === undefined ? {} : { key }),
-    ...(state === "claimed" && entry ? leaseOf(entry, ledger.now) : {}),
+    ...readerOf(entry),
+    ...(state === "claimed" ? { leaseMs: Math.max(0, (entry?.expiresAt ?? 0) - ledger.now) } : {}),
     ...(state === "resting" ? { availableInMs: Math.max(0, (entry?.availableAt ?? message.availableAt ?? 0) - ledger.now) } : {}),
     ...(entry?.reason === undefined ? {} : { reason: entry.reason }),
     ...(entry?.progress === undefined ? {} : { progress: entry.progress }),
@@ -40,8 +41,9 @@ export async function jobInfo(ledger: ClaimLedger, message: ChannelMessage, sour
   };
 }
 
-function leaseOf({ readerId, expiresAt = 0 }: Readonly<LedgerEntry>, now: number): Pick<JobInfo, "readerId" | "leaseMs"> {
-  return { ...(readerId === undefined ? {} : { readerId }), leaseMs: Math.max(0, expiresAt - now) };
+function readerOf(entry: Readonly<LedgerEntry> | undefined): Pick<JobInfo, "readerId"> {
+  const readerId = entry?.readerId ?? entry?.lastReaderId;
+  return readerId === undefined ? {} : { readerId };
 }
 
 function deliveriesOf(

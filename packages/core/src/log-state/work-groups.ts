@@ -159,7 +159,11 @@ export class WorkGroups {
   async dead(group: string, request: DeadRequest): Promise<readonly DeadMessage[]> {
     const ledger = this.#log.ledgers.get(group);
     if (!ledger) return [];
-    const records = ledger.deadRecords(request).slice(0, request.limit);
+    const { after = 0, limit } = request;
+    const records = ledger
+      .deadRecords(request)
+      .filter(({ sequence }) => sequence > after)
+      .slice(0, limit);
     // What a lapse has just made is told under a name that a crash does not change.
     if (ledger.hasChanges) await this.#log.persist(group, ledger);
     const messages = await this.#log.load(records.map(({ sequence }) => sequence));

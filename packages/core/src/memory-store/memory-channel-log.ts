@@ -114,6 +114,11 @@ export class MemoryChannelLog implements ChannelLog {
     return Promise.resolve({ messages, position, skipped });
   }
 
+  async readBefore({ before, limit, maxBytes }: { before: number; limit: number; maxBytes?: number }): Promise<LogPage> {
+    this.#assertOpen();
+    return Promise.resolve({ ...this.#messages.scanBack(before, limit, maxBytes), skipped: 0 });
+  }
+
   async get(id: string): Promise<ChannelMessage | undefined> {
     this.#assertOpen();
     return Promise.resolve(this.#messages.get(this.#messages.sequenceOf(id) ?? 0));

@@ -164,6 +164,19 @@ export class MemoryMessages {
     return { messages, position: sequence > this.#last ? this.#last : (messages.at(-1)?.sequence ?? after) };
   }
 
+  scanBack(before: number, limit: number, maxBytes = Infinity): Stretch {
+    const messages: ChannelMessage[] = [];
+    let [bytes, position] = [0, 0];
+    const start = Math.min(before - 1, this.#last);
+    for (let sequence = this.removed.previousAbsent(start); sequence > 0; sequence = this.removed.previousAbsent(sequence - 1)) {
+      bytes += this.bytesOf(sequence);
+      if (messages.length === limit || (messages.length > 0 && bytes > maxBytes)) return { messages: messages.reverse(), position };
+      messages.push(this.#messages.get(sequence) as ChannelMessage);
+      position = sequence;
+    }
+    return { messages: messages.reverse(), position: 0 };
+  }
+
   /** What some recipients may see. */
   scanRecipients(recipients: readonly string[], after: number, limit: number, maxBytes = Infinity): Stretch {
     const found = recipients.flatMap((recipient) => this.#recipients.behind(recipient, after, limit)).sort((left, right) => left - right);

@@ -383,8 +383,54 @@ export interface ChannelPort<Content = unknown, Written = Content> {
   stream(readerId: string, options?: StreamOptions): AsyncIterable<ChannelMessage<Content>>;
 }
 
-/** Which part of a log an admin looks at. */
+/** Which part of a log an observer looks at. */
 export interface HistoryOptions {
+  /** Behind this sequence. Default 0. */
+  readonly after?: number;
+  /** In place of `after`: the last ones before this sequence, in ascending order; the page's `position` is what to go on with, 0 at the beginning of the log. */
+  readonly before?: number;
+  /** From 1 to 10 000. Default 100. */
+  readonly limit?: number;
+}
+
+/** What of a message is compared with what: all conditions have to hold. */
+export interface ScanCondition {
+  /** Such as `content.order.price`, `metadata.source`, `senderId`, `recipientId`, `correlationId`, `replyTo`, `key`, `priority`, `id`. */
+  readonly path: string;
+  /** `less` and `greater` compare numbers, or texts, with their like; `containing` looks for a part of a text or an item of a list; `there` and `missing` need no value. */
+  readonly is: "equal" | "different" | "less" | "greater" | "containing" | "there" | "missing";
+  readonly value?: JsonValue;
+}
+
+/** What to look for in a log, and how far. */
+export interface ScanOptions {
+  /** Behind this sequence. Default 0. */
+  readonly after?: number;
+  /** At most 16 conditions. Default: none, and every message is found. */
+  readonly where?: readonly ScanCondition[];
+  /** Most messages to find, from 1 to 1 000. Default 100. */
+  readonly limit?: number;
+  /** Most messages to look at, from 1 to 100 000. Default 10 000. */
+  readonly maxScanned?: number;
+  /** How long to look, in ms from 1 to 10 000. Default 1 000. */
+  readonly maxMs?: number;
+}
+
+/** What a scan has found. */
+export interface ScanResult<Content> {
+  readonly messages: readonly ChannelMessage<Content>[];
+  /** Everything up to here has been looked at: where to go on. */
+  readonly position: number;
+  /** How many messages were looked at. */
+  readonly scanned: number;
+  /** It came to the end of the log as that was when it began. */
+  readonly isComplete: boolean;
+  /** Who the log is: positions mean something in this one only. */
+  readonly log: string;
+}
+
+/** Which dead letters to list. */
+export interface DeadLettersOptions extends SettleOptions {
   /** Behind this sequence. Default 0. */
   readonly after?: number;
   /** From 1 to 10 000. Default 100. */
@@ -396,7 +442,7 @@ export type ClearFilter<Content> = (message: ChannelMessage<Content>) => boolean
 
 /** Host operations, for the role admin. */
 export interface ChannelHostPort<Content = unknown> {
-  /** Any part of the log, whoever it is addressed to; moves no cursor. */
+  /** Any part of the log, whoever it is addressed to, forwards or backwards; moves no cursor. */
   history(adminId: string, options?: HistoryOptions): Promise<ReadResult<Content>>;
   /** The log in figures: its size, its groups, its cursors. */
   stats(adminId: string): Promise<LogStats>;
@@ -406,8 +452,12 @@ export interface ChannelHostPort<Content = unknown> {
   evict(adminId: string, policy?: RetentionPolicy): Promise<number>;
   /** Removes messages by id, claimed or not; unknown ids are ignored. Resolves with how many went. */
   remove(adminId: string, ids: readonly string[]): Promise<number>;
-  /** The dead letters of a group, oldest first, 100 unless `limit` says otherwise, up to 10 000. */
-  deadLetters(adminId: string, options?: SettleOptions & { readonly limit?: number }): Promise<readonly DeadMessage[]>;
+  /** Messages that satisfy conditions, in any part of the log; bounded in what it finds, looks at and takes. @throws SSSNError `backpressure` when three scans are under way. */
+  scan(adminId: string, options?: ScanOptions): Promise<ScanResult<Content>>;
+  /** The position just before the first message that is as new as a time, where reading would begin; moves nothing. */
+  locate(adminId: string, target: { readonly timestamp: number }): Promise<Positions & { readonly position: number }>;
+  /** The dead letters of a group, oldest first. `jobs({ state: "dead" })` lists them without their contents. */
+  deadLetters(adminId: string, options?: DeadLettersOptions): Promise<readonly DeadMessage[]>;
   /** Makes dead letters of a group available again, all or those with the ids, with their deliveries at 0; also what was cancelled, where it is named. Resolves with how many. */
   requeue(adminId: string, options?: RequeueOptions): Promise<number>;
   /**

@@ -263,7 +263,7 @@ export interface JobInfo {
   readonly deliveries?: number;
   readonly priority: number;
   readonly key?: string;
-  /** Who has it. */
+  /** Who has it, or had it last. */
   readonly readerId?: string;
   /** How much is left of its lease, in ms. */
   readonly leaseMs?: number;
@@ -330,12 +330,16 @@ export interface DeadMessage {
   readonly diedAt?: number;
   /** Names this death, so that a copy of it elsewhere is made once. */
   readonly deathId?: string;
+  /** Who had it last. */
+  readonly readerId?: string;
 }
 
 /** Which dead letters to list. */
 export interface DeadRequest {
   /** From 1. */
   readonly limit: number;
+  /** Behind this sequence. Default 0. */
+  readonly after?: number;
   /** Only those whose copy elsewhere was not reported with {@link ChannelLog.forwarded} yet. Default false. */
   readonly pending?: boolean;
 }
@@ -376,6 +380,8 @@ export interface ChannelLog {
    * @throws SSSNError `position_ahead`: `after` is behind the end of the log; `store_corrupted`, with `details.sequence`.
    */
   read(request: ReadRequest): Promise<LogPage>;
+  /** The last messages before a sequence, in order. `position` is the first sequence that was looked at, and 1 or less at the beginning of the log. */
+  readBefore(request: { readonly before: number; readonly limit: number; readonly maxBytes?: number }): Promise<LogPage>;
   /** The message with this id, if it is still there. */
   get(id: string): Promise<ChannelMessage | undefined>;
   bounds(): Promise<LogBounds>;

@@ -8,39 +8,23 @@ import {
   linkSignals,
   refuseUnknownOptions,
   toError,
-  type CancelOptions,
   type ChannelContract,
-  type ChannelHostPort,
   type ChannelInfo,
   type ChannelMessage,
   type ChannelPort,
   type Claim,
   type ClaimOptions,
-  type ClearFilter,
   type CommitOptions,
   type CursorOptions,
   type DeadLetterOptions,
-  type DeadMessage,
   type ExtendOptions,
   type ForeignAddress,
-  type GroupRegime,
-  type HistoryOptions,
-  type JobInfo,
-  type JobPage,
-  type JobSelection,
-  type JobsOptions,
   type Logger,
-  type LogStats,
   type MessageCallback,
   type NackOptions,
-  type OrderResult,
   type Positions,
   type ReadOptions,
   type ReadResult,
-  type RegimeOptions,
-  type RequeueOptions,
-  type RescheduleOptions,
-  type RetentionPolicy,
   type SeekTarget,
   type SettleOptions,
   type SettleResult,
@@ -57,7 +41,8 @@ import { refusalOf } from "./allowed-address.js";
 import { channelUrl, queryText } from "./channel-url.js";
 import { HostConnection, type ConnectionOptions } from "./host-connection.js";
 import { liveMessages } from "./live-messages.js";
-import { cursorOf, entryOf, isList, singly, startQuery } from "./request-forms.js";
+import { cursorOf, entryOf, singly, startQuery } from "./request-forms.js";
+import { HttpHostOperations } from "./http-host-operations.js";
 import { WriteBatcher } from "./write-batcher.js";
 
 /** Which channel, and how its host is spoken to. */
@@ -114,7 +99,10 @@ export interface CallOptions {
  * if (hasty.id !== "orders") throw new Error("the same channel");
  * ```
  */
-export class HttpChannel<Content = unknown, Written = Content> implements ChannelPort<Content, Written>, ChannelHostPort<Content> {
+export class HttpChannel<Content = unknown, Written = Content>
+  extends HttpHostOperations<Content>
+  implements ChannelPort<Content, Written>
+{
   readonly id: string;
   readonly #url: string;
   readonly #options: HttpChannelOptions<Content, Written>;
@@ -128,6 +116,7 @@ export class HttpChannel<Content = unknown, Written = Content> implements Channe
   /** @internal A view of another one, over the same connection. */
   constructor(options: HttpChannelOptions<Content, Written>, connection: HostConnection, call: CallOptions);
   constructor(options: HttpChannelOptions<Content, Written>, connection?: HostConnection, call: CallOptions = {}) {
+    super();
     if (!connection) refuseUnknownOptions("HttpChannel", options, OPTIONS);
     const { id, url } = channelUrl(String(options.url), options.id ?? options.contract?.id);
     this.id = id;
@@ -137,8 +126,8 @@ export class HttpChannel<Content = unknown, Written = Content> implements Channe
     this.#logger = guardLogger(options.logger ?? consoleLogger);
     this.#connection = connection ?? new HostConnection(url, options, refusalOf(options.url, options.origins));
     this.#writes = new WriteBatcher({
-      one: (entry) => this.#post("/messages", entry),
-      many: async (messages) => (await this.#post<{ receipts: WriteReceipt[] }>("/messages/batch", { messages })).receipts,
+      one: (entry) => this.post("/messages", entry),
+      many: async (messages) => (await this.post<{ receipts: WriteReceipt[] }>("/messages/batch", { messages })).receipts,
     });
   }
 
@@ -162,14 +151,14 @@ export class HttpChannel<Content = unknown, Written = Content> implements Channe
   }
 
   info(_readerId?: string): Promise<ChannelInfo> {
-    return this.#get("");
+    return this.get("");
   }
 
   async write(_senderId: string, content: Written, options: WriteOptions & WriteCondition = {}): Promise<WriteReceipt> {
     const { ifLast, ...rest } = options;
     const entry = entryOf({ content, ...rest });
     // One with a condition shares its request with no other.
-    return ifLast === undefined ? this.#writes.write(entry) : this.#post("/messages", { ...entry, ifLast });
+    return ifLast === undefined ? this.#writes.write(entry) : this.post("/messages", { ...entry, ifLast });
   }
 
   async writeBatch(
@@ -178,27 +167,27 @@ export class HttpChannel<Content = unknown, Written = Content> implements Channe
     condition: WriteCondition = {},
   ): Promise<readonly WriteReceipt[]> {
     const messages = entries.map((entry) => entryOf(entry));
-    return (await this.#post<{ receipts: WriteReceipt[] }>("/messages/batch", { messages, ...condition })).receipts;
+    return (await this.post<{ receipts: WriteReceipt[] }>("/messages/batch", { messages, ...condition })).receipts;
   }
 
   async read(_readerId: string, options: ReadOptions = {}): Promise<ReadResult<Content>> {
-    return deepFreeze(await this.#post<ReadResult<Content>>("/read", options));
+    return deepFreeze(await this.post<ReadResult<Content>>("/read", options));
   }
 
   async find(_readerId: string, id: string): Promise<ChannelMessage<Content> | undefined> {
-    return deepFreeze((await this.#get<{ message?: ChannelMessage<Content> }>(`/message${queryText({ id })}`)).message);
+    return deepFreeze((await this.get<{ message?: ChannelMessage<Content> }>(`/message${queryText({ id })}`)).message);
   }
 
   positions(_readerId: string, options: CursorOptions = {}): Promise<Positions> {
-    return this.#get(`/positions${queryText({ ...options })}`);
+    return this.get(`/positions${queryText({ ...options })}`);
   }
 
   async commit(_readerId: string, position: number, options: CommitOptions = {}): Promise<number> {
-    return (await this.#post<{ position: number }>("/cursor/commit", { position, ...options })).position;
+    return (await this.post<{ position: number }>("/cursor/commit", { position, ...options })).position;
   }
 
   async seek(_readerId: string, target: SeekTarget, options: CursorOptions = {}): Promise<number> {
-    return (await this.#post<{ position: number }>("/cursor/seek", { target, ...options })).position;
+    return (await this.post<{ position: number }>("/cursor/seek", { target, ...options })).position;
   }
 
   async claim(_readerId: string, options: ClaimOptions = {}): Promise<readonly Claim<Content>[]> {
@@ -247,7 +236,7 @@ export class HttpChannel<Content = unknown, Written = Content> implements Channe
   }
 
   async #settle(how: string, body: unknown): Promise<readonly SettleResult[]> {
-    return (await this.#post<{ results: SettleResult[] }>(`/claims/${how}`, body)).results;
+    return (await this.post<{ results: SettleResult[] }>(`/claims/${how}`, body)).results;
   }
 
   async subscribe(readerId: string, callback: MessageCallback<Content>, options: SubscribeOptions = {}): Promise<Subscription> {
@@ -317,80 +306,11 @@ export class HttpChannel<Content = unknown, Written = Content> implements Channe
     });
   }
 
-  async history(_adminId: string, options: HistoryOptions = {}): Promise<ReadResult<Content>> {
-    return deepFreeze(await this.#get<ReadResult<Content>>(`/history${queryText({ ...options })}`));
-  }
-
-  stats(_adminId?: string): Promise<LogStats> {
-    return this.#get("/stats");
-  }
-
-  async clear(adminId: string, filter?: ClearFilter<Content>): Promise<number> {
-    if (!filter) return (await this.#post<{ removed: number }>("/clear", {})).removed;
-    // A function can't travel: what it accepts is found here and removed by id.
-    let [removed, after] = [0, 0];
-    for (;;) {
-      const page = await this.history(adminId, { after, limit: 1_000 });
-      const ids = page.messages.filter(filter).map(({ id }) => id);
-      if (ids.length > 0) removed += await this.remove(adminId, ids);
-      if (page.messages.length === 0) return removed;
-      after = page.position;
-    }
-  }
-
-  async evict(_adminId: string, policy: RetentionPolicy = {}): Promise<number> {
-    return (await this.#post<{ removed: number }>("/evict", policy)).removed;
-  }
-
-  async remove(_adminId: string, ids: readonly string[]): Promise<number> {
-    return (await this.#post<{ removed: number }>("/remove", { ids })).removed;
-  }
-
-  async deadLetters(_adminId: string, options: SettleOptions & { readonly limit?: number } = {}): Promise<readonly DeadMessage[]> {
-    return deepFreeze((await this.#get<{ messages: DeadMessage[] }>(`/dead-letters${queryText({ ...options })}`)).messages);
-  }
-
-  async deleteGroup(_adminId: string, group: string): Promise<boolean> {
-    return (await this.#post<{ existed: boolean }>("/groups/delete", { group })).existed;
-  }
-
-  async deleteCursor(_adminId: string, readerId: string, options: CursorOptions = {}): Promise<boolean> {
-    return (await this.#post<{ existed: boolean }>("/cursors/delete", { readerId, ...options })).existed;
-  }
-
-  async requeue(_adminId: string, options: RequeueOptions = {}): Promise<number> {
-    return (await this.#post<{ requeued: number }>("/requeue", options)).requeued;
-  }
-
-  async setRegime(_adminId: string, regime: GroupRegime, options: RegimeOptions = {}): Promise<void> {
-    await this.#post("/groups/regime", { regime, ...options });
-  }
-
-  cancel(_adminId: string, which: readonly string[] | JobSelection, options: CancelOptions = {}): Promise<readonly OrderResult[]> {
-    return this.#order("cancel", { ...(isList(which) ? { ids: which } : which), ...options });
-  }
-
-  reschedule(_adminId: string, ids: readonly string[], options: RescheduleOptions = {}): Promise<readonly OrderResult[]> {
-    return this.#order("reschedule", { ids, ...options });
-  }
-
-  async #order(what: string, body: unknown): Promise<readonly OrderResult[]> {
-    return (await this.#post<{ results: OrderResult[] }>(`/jobs/${what}`, body)).results;
-  }
-
-  job(_adminId: string, id: string, options: SettleOptions = {}): Promise<JobInfo> {
-    return this.#get(`/job${queryText({ id, ...options })}`);
-  }
-
-  jobs(_adminId: string, options: JobsOptions): Promise<JobPage> {
-    return this.#get(`/jobs${queryText({ ...options })}`);
-  }
-
-  #get<Result>(path: string): Promise<Result> {
+  protected get<Result>(path: string): Promise<Result> {
     return this.#connection.json<Result>({ path, ...this.#call });
   }
 
-  #post<Result>(path: string, body: unknown): Promise<Result> {
+  protected post<Result>(path: string, body: unknown): Promise<Result> {
     return this.#connection.json<Result>({ method: "POST", path, body, ...this.#call });
   }
 }

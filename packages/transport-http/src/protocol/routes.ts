@@ -23,6 +23,14 @@ const seekTarget: Schema = {
   ],
 };
 
+const POSITIONS = {
+  first: position("The first kept sequence."),
+  last: position("The last one."),
+  cursor: position("Where the cursor stands."),
+  log: { type: "string", description: "Who the log is: positions mean something in this one only." },
+  now: { type: "integer", description: "What time it is for the log, in ms since the Unix epoch." },
+} as const satisfies Readonly<Record<string, Schema>>;
+
 /**
  * Every route of a channel. The server's dispatch and its checks, the OpenAPI description and the table in the documentation come from
  * here: a route that is not here does not exist.
@@ -94,16 +102,7 @@ export const ROUTES = {
     summary: "first and last sequence, and the cursor",
     query: object({ cursor: schema.cursorName }),
     status: 200,
-    answer: object(
-      {
-        first: position("The first kept sequence."),
-        last: position("The last one."),
-        cursor: position("Where the cursor stands."),
-        log: { type: "string", description: "Who the log is: positions mean something in this one only." },
-        now: { type: "integer", description: "What time it is for the log, in ms since the Unix epoch." },
-      },
-      ["first", "last", "log", "now"],
-    ),
+    answer: object(POSITIONS, ["first", "last", "log", "now"]),
   },
   commit: {
     method: "POST",
@@ -155,9 +154,46 @@ export const ROUTES = {
     path: "/history",
     operation: "history",
     summary: "any part of the log, whoever it is addressed to",
-    query: object({ after: position("Behind this sequence. Default 0."), limit: schema.pageLimit }),
+    query: object({
+      after: position("Behind this sequence. Default 0."),
+      before: position("In place of after: the last ones before this sequence."),
+      limit: schema.pageLimit,
+    }),
     status: 200,
     answer: reference("Page"),
+  },
+  scan: {
+    method: "POST",
+    path: "/scan",
+    operation: "history",
+    summary: "messages that satisfy conditions, within bounds",
+    body: object({
+      after: position("Behind this sequence. Default 0."),
+      where: list(schema.scanCondition, 16),
+      limit: integer(1, 1_000, "Most messages to find. Default 100."),
+      maxScanned: integer(1, 100_000, "Most messages to look at. Default 10000."),
+      maxMs: integer(1, 10_000, "How long to look, in ms. Default 1000."),
+    }),
+    status: 200,
+    answer: object(
+      {
+        messages: list(reference("Message")),
+        position: position("Everything up to here has been looked at."),
+        scanned: schema.count("How many messages were looked at."),
+        isComplete: { type: "boolean", description: "It came to the end of the log." },
+        log: { type: "string", description: "Who the log is." },
+      },
+      ["messages", "position", "scanned", "isComplete", "log"],
+    ),
+  },
+  locate: {
+    method: "GET",
+    path: "/locate",
+    operation: "history",
+    summary: "the position just before the first message that is as new as a time; moves nothing",
+    query: object({ timestamp: integer(0, Number.MAX_SAFE_INTEGER, "In ms since the Unix epoch.") }, ["timestamp"]),
+    status: 200,
+    answer: object({ ...POSITIONS, position: position("Where reading would begin.") }, ["first", "last", "log", "now", "position"]),
   },
   stats: {
     method: "GET",

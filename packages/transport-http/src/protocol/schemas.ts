@@ -134,6 +134,16 @@ export const progress: Schema = { description: "How far the work is: any JSON va
 const anyContent: Schema = { description: "Any JSON value.", "x-error": "invalid_content" };
 const metadata: Schema = { type: "object", description: "Any JSON object.", "x-error": "invalid_content" };
 
+/** A condition of a scan. */
+export const scanCondition: ObjectSchema = object(
+  {
+    path: { type: "string", maxLength: 256, description: "Such as content.price, metadata.source, senderId." },
+    is: { type: "string", enum: ["equal", "different", "less", "greater", "containing", "there", "missing"] },
+    value: { description: "Any JSON value." },
+  },
+  ["path", "is"],
+);
+
 /** What one message is written with. */
 export const writeEntry: ObjectSchema = {
   ...object(
@@ -242,6 +252,7 @@ export const COMPONENTS = {
       reason: { type: "string" },
       diedAt: { type: "integer" },
       deathId: { type: "string" },
+      readerId: { type: "string", description: "Who had it last." },
     },
     ["message", "deliveries"],
   ),
@@ -295,7 +306,7 @@ export const COMPONENTS = {
       deliveries: integer(0, MAX, "How often it was handed out."),
       priority: priority("Higher ones are handed out first."),
       key: { type: "string" },
-      readerId: { type: "string", description: "Who has it." },
+      readerId: { type: "string", description: "Who has it, or had it last." },
       leaseMs: { type: "number", description: "How much is left of its lease, in ms." },
       availableInMs: { type: "number", description: "In how many ms its rest is over." },
       reason: { type: "string", description: "What its last delivery ended with, or why it was cancelled." },

@@ -77,7 +77,7 @@ export const WORK_ROUTES = {
     path: "/dead-letters",
     operation: "history",
     summary: "the dead letters of a group",
-    query: object({ group: schema.groupName, limit: integer(1, 10_000) }),
+    query: object({ group: schema.groupName, after: position("Behind this sequence. Default 0."), limit: integer(1, 10_000) }),
     status: 200,
     answer: object({ messages: list(reference("DeadMessage")) }, ["messages"]),
   },

@@ -8,6 +8,7 @@ import {
   type CommitOptions,
   type Clock,
   type CursorOptions,
+  type DeadLettersOptions,
   type ExtendOptions,
   type GroupRegime,
   type HistoryOptions,
@@ -19,6 +20,7 @@ import {
   type RequeueOptions,
   type RescheduleOptions,
   type RetentionPolicy,
+  type ScanOptions,
   type SeekTarget,
   type SettleOptions,
   type WriteCondition,
@@ -115,8 +117,10 @@ export const HANDLERS: Readonly<Record<RouteName, Handler>> = {
   },
   stream,
   history: (call) => call.channel.history(call.principal.systemId, inputOf<HistoryOptions>(call)),
+  scan: (call) => call.channel.scan(call.principal.systemId, inputOf<ScanOptions>(call)),
+  locate: (call) => call.channel.locate(call.principal.systemId, inputOf<{ timestamp: number }>(call)),
   stats: ({ channel, principal }) => channel.stats(principal.systemId),
-  deadLetters: async (call) => ({ messages: await call.channel.deadLetters(call.principal.systemId, inputOf<SettleOptions>(call)) }),
+  deadLetters: async (call) => ({ messages: await call.channel.deadLetters(call.principal.systemId, inputOf<DeadLettersOptions>(call)) }),
   clear: async ({ channel, principal }) => ({ removed: await channel.clear(principal.systemId) }),
   async evict(call) {
     const policy = inputOf<RetentionPolicy>(call);

@@ -207,9 +207,37 @@ const CALLS: { readonly [Name in CallName]: fc.Arbitrary<Call> } = {
       }
     },
   ),
-  history: call("history", fc.record({ after: fc.option(sequence, { nil: undefined }), limit }), (channel, who, options) =>
-    channel.history(who, given(options)),
+  history: call(
+    "history",
+    fc.record({
+      after: fc.option(sequence, { nil: undefined, freq: 2 }),
+      before: fc.option(sequence, { nil: undefined, freq: 2 }),
+      limit,
+    }),
+    (channel, who, options) => channel.history(who, given(options)),
   ),
+  scan: call(
+    "scan",
+    fc.record({
+      after: fc.option(sequence, { nil: undefined, freq: 2 }),
+      where: fc.option(
+        fc.array(
+          fc.record({
+            path: fc.constantFrom("content.a", "senderId", "metadata.a", "content.__proto__", "timestamp", "content"),
+            is: fc.constantFrom("equal", "different", "less", "greater", "containing", "there", "missing"),
+            value: fc.constantFrom("ann", 1, null),
+          }),
+          { maxLength: 2 },
+        ),
+        { nil: undefined },
+      ),
+      limit: fc.option(fc.constantFrom(1, 0), { nil: undefined }),
+      maxScanned: fc.option(fc.constantFrom(2, 0), { nil: undefined }),
+      maxMs: fc.option(fc.constantFrom(10_000, 0), { nil: undefined }),
+    }),
+    (channel, who, options) => channel.scan(who, { maxMs: 10_000, ...given(options) }),
+  ),
+  locate: call("locate", fc.constantFrom(0, 8.64e15, -1), (channel, who, timestamp) => channel.locate(who, { timestamp })),
   stats: call("stats", fc.constant({}), (channel, who) => channel.stats(who)),
   clear: call("clear", fc.record({ odd: fc.boolean() }), (channel, who, { odd }) =>
     odd ? channel.clear(who, (message) => message.sequence % 2 === 1) : channel.clear(who),
@@ -228,7 +256,11 @@ const CALLS: { readonly [Name in CallName]: fc.Arbitrary<Call> } = {
   remove: call("remove", fc.array(fc.constantFrom("g-1", "g-2", "unknown"), { maxLength: 2 }), (channel, who, ids) =>
     channel.remove(who, ids),
   ),
-  deadLetters: call("deadLetters", fc.record({ group, limit }), (channel, who, options) => channel.deadLetters(who, given(options))),
+  deadLetters: call(
+    "deadLetters",
+    fc.record({ group, limit, after: fc.option(sequence, { nil: undefined, freq: 2 }) }),
+    (channel, who, options) => channel.deadLetters(who, given(options)),
+  ),
   requeue: call(
     "requeue",
     fc.record({

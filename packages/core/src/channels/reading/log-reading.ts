@@ -113,7 +113,8 @@ async function standing(log: ChannelLog, key: CursorKey): Promise<number> {
   return (await log.cursor(key)) ?? (await log.bounds()).first - 1;
 }
 
-async function resolveTarget(log: ChannelLog, target: SeekTarget): Promise<number> {
+/** The position that a target names. */
+export async function resolveTarget(log: ChannelLog, target: SeekTarget): Promise<number> {
   const { first, last } = await log.bounds();
   if (target === "start") return first - 1;
   if (target === "end") return last;
