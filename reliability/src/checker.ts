@@ -13,6 +13,7 @@ export interface Violation {
     | "out of order"
     | "out of turn"
     | "beyond its bounds"
+    | "unsound"
     | "cursor went back"
     | "cursor ran ahead";
   readonly what: string;

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { verifyStore } from "@sssn/store-level";
 import { Checker } from "./checker.js";
 import { begunWrites, lookAt, runAndKill } from "./crash-run.js";
 import { OrderChecker } from "./order-checker.js";
@@ -29,6 +30,8 @@ for (let round = 1; round <= rounds && violations.length === 0; round++) {
   begun = begunWrites(history, round);
   if (round % 10 === 0 || round === rounds) console.log(`${round} kills: ${JSON.stringify({ ...checker.counts, ...orderChecker.counts })}`);
 }
+const { findings } = await verifyStore(folder);
+violations.push(...findings.map((what) => ({ rule: "unsound" as const, what })));
 if (violations.length === 0) await rm(folder, { recursive: true, force: true });
 report(violations, folder);
 console.log(`The longest time to open again and to read everything was ${Math.round(longestOpenMs)} ms.`);

@@ -82,6 +82,7 @@ export {
 } from "./client/requester.js";
 
 export { BaseSystem, type StepContext, type SystemOptions } from "./systems/base-system.js";
+export { type StepReport } from "./systems/step-record.js";
 export { defineSystem, type SystemDefinition } from "./systems/define-system.js";
 export { type CapabilityHandler, type ExposeOptions } from "./systems/capabilities.js";
 export { SystemState, type ManagedSystem, type RunOptions, type ShutdownReport } from "./systems/managed-system.js";

@@ -9,6 +9,7 @@ import {
   isSSSNError,
   runAsProgram,
   silentLogger,
+  sleep,
   type ErrorCode,
   type StepContext,
 } from "../src/index.js";
@@ -203,6 +204,25 @@ describe("running", () => {
     await clock.advance(1_000);
     expect(seen).toEqual(["sync", "async", expect.stringContaining("no error at all")]);
     expect([system.state, system.stepErrors, events]).toEqual(["running", 3, [1, 2, 3]]);
+  });
+
+  it("tells how its steps go: how many, how long, which of them overran, and what went wrong last", async () => {
+    const clock = new VirtualClock();
+    const system = new BaseSystem({ id: "s", clock, logger, tickRate: 10 });
+    const tookMs = [20, 250, 30];
+    let step = 0;
+    system.step = async () => {
+      await sleep(clock, tookMs[step++] ?? 0);
+      if (step === 3) throw new Error("the third");
+    };
+    expect(system.steps).toEqual({ begun: 0, failed: 0, overran: 0 });
+    const begunAt = clock.now();
+    await using _running = await system.launch();
+    await clock.advance(440);
+    const { lastBegunAt = 0, lastError, ...rest } = system.steps;
+    expect(rest).toEqual({ begun: 3, failed: 1, overran: 1, lastMs: 30, longestMs: 250 });
+    // The second ran over two more that were due: those were left out.
+    expect([lastBegunAt - begunAt, lastError && [lastError.message, lastError.at - begunAt]]).toEqual([400, ["the third", 430]]);
   });
 
   it("only shows that it is paused: the default loop goes on [N3]", async () => {

@@ -177,7 +177,13 @@ export class SystemMetrics {
     const { state } = this.#gauges;
     for (const gauge of Object.values(this.#gauges)) gauge.reset();
     const systems = this.#systems.flatMap(treeOf);
-    for (const system of systems) state.set({ system: system.id, state: system.state }, 1);
+    for (const { id, state: current, steps } of systems) {
+      state.set({ system: id, state: current }, 1);
+      this.#gauges.steps.inc({ system: id, outcome: "failed" }, steps.failed);
+      this.#gauges.steps.inc({ system: id, outcome: "done" }, steps.begun - steps.failed);
+      this.#gauges.overran.inc({ system: id }, steps.overran);
+      this.#gauges.stepSeconds.set({ system: id }, (steps.lastMs ?? 0) / 1_000);
+    }
     await Promise.all(
       systems
         .flatMap(({ channels }) => channels)
@@ -228,19 +234,22 @@ const GROUP_EVENTS = [
 function makeGauges(registers: Registry[], collect: () => Promise<void>) {
   const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[]): Gauge<Label> =>
     new Gauge({ name, help, labelNames, registers, collect });
+  const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[]): Counter<Label> =>
+    new Counter({ name, help, labelNames, registers, collect });
   return {
     state: gauge("sssn_system_state", "1 for the state that a system is in.", ["system", "state"]),
     messages: gauge("sssn_channel_messages", "Messages that are kept.", ["channel"]),
     bytes: gauge("sssn_channel_bytes", "Their size, as the store counts it.", ["channel"]),
     last: gauge("sssn_channel_last_sequence", "The last sequence given out.", ["channel"]),
     group: gauge("sssn_group_messages", "Unfinished messages of a group, by state.", ["channel", "group", "state"]),
-    events: new Counter({
-      name: "sssn_group_events_total",
-      help: "What has happened to the messages of a group since its log was opened.",
-      labelNames: ["channel", "group", "event"],
-      registers,
-      collect,
-    }),
+    events: counter("sssn_group_events_total", "What has happened to the messages of a group since its log was opened.", [
+      "channel",
+      "group",
+      "event",
+    ]),
+    steps: counter("sssn_system_steps_total", "Steps of a system.", ["system", "outcome"]),
+    overran: counter("sssn_system_steps_overran_total", "Steps that took longer than there is between two of them.", ["system"]),
+    stepSeconds: gauge("sssn_system_last_step_seconds", "How long the last step took.", ["system"]),
     oldest: gauge("sssn_group_oldest_unfinished_seconds", "How old the oldest unfinished message is.", ["channel", "group"]),
     lag: gauge("sssn_cursor_lag_messages", "Messages behind a cursor.", ["channel", "owner", "name"]),
     lagSeconds: gauge("sssn_cursor_lag_seconds", "Age of the first message behind a cursor.", ["channel", "owner", "name"]),

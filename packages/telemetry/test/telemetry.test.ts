@@ -148,6 +148,7 @@ describe("metrics", () => {
     const text = await metrics.text();
     for (const line of [
       'sssn_system_state{system="packing",state="running"} 1',
+      'sssn_system_steps_total{system="shop",outcome="failed"} 1',
       'sssn_channel_messages{channel="orders"} 2',
       'sssn_channel_last_sequence{channel="jobs"} 3',
       'sssn_group_messages{channel="jobs",group="default",state="claimed"} 1',

@@ -24,6 +24,7 @@ import type {
 import type { Capability, SystemDescriptor } from "../ports/channel-transport.js";
 import type { SettleResult } from "../ports/message-store.js";
 import { Ticker } from "../ticker.js";
+import { StepRecord, type StepReport } from "./step-record.js";
 import { Capabilities, type CapabilityHandler, type ExposeOptions } from "./capabilities.js";
 import { Deployment, type PublishOptions, type RunningSystem } from "./deployment.js";
 import { SystemState, type ManagedSystem, type RunOptions, type ShutdownReport } from "./managed-system.js";
@@ -83,7 +84,7 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
   #parent: BaseSystem | undefined;
   #deployment: Deployment<this> | undefined;
   #sealed = false;
-  #tick = 0;
+  readonly #steps: StepRecord;
   readonly #inStep = new InsideCall();
   #endedByStep = false;
 
@@ -97,8 +98,12 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
     this.clock = options.clock ?? systemClock;
     this.logger = guardLogger(options.logger ?? consoleLogger);
     this.#tickRate = checkTickRate(options.tickRate ?? 1);
+    this.#steps = new StepRecord(this.clock);
     this.#capabilities = [...(options.capabilities ?? [])];
-    this.#errors.events.on("error", (error) => this.events.emit("error", error));
+    this.#errors.events.on("error", (error) => {
+      this.#steps.failed(error.error);
+      this.events.emit("error", error);
+    });
   }
 
   // ---------------------------------------------------------------- to override
@@ -146,6 +151,11 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
   /** How many steps have thrown. */
   get stepErrors(): number {
     return this.#errors.counts.step ?? 0;
+  }
+
+  /** How its steps have gone: how many, how long, what went wrong last. */
+  get steps(): StepReport {
+    return this.#steps.report;
   }
 
   /** Shows `PAUSED`, and nothing else: the default loop goes on. For real suspension override {@link BaseSystem.run}. */
@@ -345,7 +355,8 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
     const rate = checkTickRate(options.tickRate ?? this.#tickRate);
     const { signal } = this.#stopping;
     if (signal.aborted) return;
-    const ticker = new Ticker(this.clock, 1000 / rate, () => this.#stepOnce());
+    const periodMs = 1000 / rate;
+    const ticker = new Ticker(this.clock, periodMs, () => this.#stepOnce(periodMs));
     ticker.start(0);
     await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
     const stopped = ticker.stop();
@@ -353,11 +364,14 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
     if (!this.#endedByStep) await stopped;
   }
 
-  async #stepOnce(): Promise<void> {
+  async #stepOnce(periodMs: number): Promise<void> {
+    const { tick, end } = this.#steps.begin(periodMs);
     try {
-      await this.#inStep.run(() => this.step({ signal: this.#stopping.signal, tick: ++this.#tick }));
+      await this.#inStep.run(() => this.step({ signal: this.#stopping.signal, tick }));
     } catch (thrown) {
       this.#errors.report("step", thrown, this.logger, (_phase, error) => this.onStepError(error));
+    } finally {
+      end();
     }
   }
 
