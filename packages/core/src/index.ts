@@ -30,7 +30,7 @@ export type * from "./ports/channel-transport.js";
 export { OPERATION_ROLES, ROLES, roleAllows, roleCovers, type ChannelOperation, type Role } from "./ports/roles.js";
 export type { ChannelSecurity, Principal, TokenRequest } from "./ports/channel-security.js";
 
-export { MemoryMessageStore } from "./memory-store/memory-message-store.js";
+export { MemoryMessageStore, type MemoryStoreOptions } from "./memory-store/memory-message-store.js";
 export { OpenSecurity } from "./security/open-security.js";
 export { ACLSecurity } from "./security/acl-security.js";
 export { insufficientRole, invalidToken } from "./security/refusals.js";

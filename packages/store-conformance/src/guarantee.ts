@@ -1,4 +1,3 @@
-import type { StoreCapabilities } from "@sssn/core";
 import { Bench, type StoreHarness } from "./harness.js";
 
 /** A promise to users together with its proof. The id is permanent: documentation and bug reports cite it. */
@@ -6,7 +5,7 @@ export interface Guarantee {
   readonly id: `store/${string}`;
   readonly says: string;
   /** Stores without this capability do not promise it: the test is shown as skipped. */
-  readonly needs?: keyof StoreCapabilities;
+  readonly needs?: "durable" | "flushed" | "shared";
   readonly prove: (bench: Bench) => Promise<void>;
 }
 

@@ -8,6 +8,8 @@ export interface StoreHarness {
   readonly capabilities: StoreCapabilities;
   /** A new store over an empty place of its own. */
   create(clock: Clock): Promise<MessageStore>;
+  /** Another host's store over the place of an open one. Needed where `shared`. */
+  join?(open: MessageStore, clock: Clock): Promise<MessageStore>;
   /** Another store over the place of a closed one. Needed where `durable`. */
   reopen?(closed: MessageStore, clock: Clock): Promise<MessageStore>;
   /**
@@ -24,6 +26,7 @@ export class Bench implements AsyncDisposable {
   readonly clock: VirtualClock;
   readonly #harness: StoreHarness;
   #store: MessageStore;
+  readonly #joined: MessageStore[] = [];
 
   private constructor(harness: StoreHarness, clock: VirtualClock, store: MessageStore) {
     this.#harness = harness;
@@ -51,6 +54,14 @@ export class Bench implements AsyncDisposable {
     this.#store = await this.#harness.reopen(this.#store, this.clock);
   }
 
+  /** The store of another host over the same place; closed with the bench. */
+  async join(): Promise<MessageStore> {
+    if (!this.#harness.join) throw new Error("A shared store's harness needs join()");
+    const joined = await this.#harness.join(this.#store, this.clock);
+    this.#joined.push(joined);
+    return joined;
+  }
+
   /** Goes on with what a crash at this moment leaves; restarts where the harness can't crash. */
   async crash(): Promise<void> {
     if (!this.#harness.crash) return this.restart();
@@ -58,6 +69,7 @@ export class Bench implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const joined of this.#joined) await joined.close();
     await this.#store.close();
     await this.#harness.destroy?.(this.#store);
   }

@@ -21,6 +21,7 @@ import { regimeGuarantees } from "./regime-guarantees.js";
 import { restartGuarantees } from "./restart-guarantees.js";
 import { retentionGuarantees } from "./retention-guarantees.js";
 import { settlementGuarantees } from "./settlement-guarantees.js";
+import { sharedGuarantees } from "./shared-guarantees.js";
 import { timeToLiveGuarantees } from "./time-to-live-guarantees.js";
 
 export {
@@ -48,6 +49,7 @@ export const storeGuarantees: readonly Guarantee[] = [
   ...regimeGuarantees,
   ...orderGuarantees,
   ...restartGuarantees,
+  ...sharedGuarantees,
 ];
 
 /** Every rule that a channel port keeps, as a sentence with its proof. */
@@ -79,8 +81,9 @@ export interface ProofOptions {
  * import { MemoryMessageStore } from "@sssn/core";
  * import { proveStore } from "@sssn/store-conformance";
  * proveStore("MemoryMessageStore", {
- *   capabilities: { durable: false, flushed: false, shared: false },
+ *   capabilities: { durable: false, flushed: false, shared: true, wakeUpWithinMs: 0, clock: "engine" },
  *   create: async (clock) => new MemoryMessageStore({ clock }),
+ *   join: async (open, clock) => new MemoryMessageStore({ clock, beside: open as MemoryMessageStore }),
  * }, { describe, it }, { runs: 10 });
  * ```
  */

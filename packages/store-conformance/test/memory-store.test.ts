@@ -5,8 +5,9 @@ import { MemoryMessageStore } from "@sssn/core";
 proveStore(
   "MemoryMessageStore",
   {
-    capabilities: { durable: false, flushed: false, shared: false },
+    capabilities: new MemoryMessageStore().capabilities,
     create: (clock) => Promise.resolve(new MemoryMessageStore({ clock })),
+    join: (open, clock) => Promise.resolve(new MemoryMessageStore({ clock, beside: open as MemoryMessageStore })),
   },
   { describe, it },
   // Fewer where each of many mutants is judged by them.

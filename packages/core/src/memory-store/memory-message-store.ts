@@ -4,9 +4,19 @@ import { validateIdentifier } from "../identifiers.js";
 import { decideAddressed, deletedLog } from "../log-state/checks.js";
 import type { ChannelLog, LogOptions, MessageStore, StoreCapabilities } from "../ports/message-store.js";
 import { MemoryChannelLog } from "./memory-channel-log.js";
+import { MemoryLogHandle } from "./memory-log-handle.js";
+
+/** How a memory store is made. */
+export interface MemoryStoreOptions {
+  /** What time it is. Default: the machine's clock, or that of the other store; a test gives a `VirtualClock`. */
+  readonly clock?: Clock;
+  /** Another store, whose channels it shares: two hosts over one memory, such as a test of several hosts wants them. Default: none. */
+  readonly beside?: MemoryMessageStore;
+}
 
 /**
- * Keeps channels in memory: the reference for what a store does, and the store for tests. Nothing survives the process.
+ * Keeps channels in memory: the reference for what a store does, and the store for tests. Nothing survives the process, nor the last of the stores that share
+ * it.
  *
  * @example
  * ```ts
@@ -20,13 +30,15 @@ import { MemoryChannelLog } from "./memory-channel-log.js";
  * ```
  */
 export class MemoryMessageStore implements MessageStore {
-  readonly capabilities: StoreCapabilities = { durable: false, flushed: false, shared: false };
+  readonly capabilities: StoreCapabilities = { durable: false, flushed: false, shared: true, wakeUpWithinMs: 0, clock: "engine" };
   readonly #clock: Clock;
-  readonly #logs = new Map<string, MemoryChannelLog>();
+  readonly #logs: Map<string, MemoryChannelLog>;
+  readonly #handles = new Map<string, MemoryLogHandle>();
   #closed = false;
 
-  constructor(options: { clock?: Clock } = {}) {
-    this.#clock = options.clock ?? systemClock;
+  constructor({ clock, beside }: MemoryStoreOptions = {}) {
+    this.#clock = clock ?? (beside ? beside.#clock : systemClock);
+    this.#logs = beside ? beside.#logs : new Map<string, MemoryChannelLog>();
   }
 
   // Async, so that a refusal is a rejected promise like every other store's.
@@ -38,7 +50,15 @@ export class MemoryMessageStore implements MessageStore {
     const log = known ?? new MemoryChannelLog(channelId, this.#clock, options.clock ?? this.#clock, addressed);
     this.#logs.set(channelId, log);
     if (options.maxDeliveries !== undefined) await log.setMaxDeliveries(options.maxDeliveries);
-    return log;
+    return this.#handleOf(log);
+  }
+
+  #handleOf(log: MemoryChannelLog): ChannelLog {
+    const known = this.#handles.get(log.channelId);
+    if (known?.isOf(log)) return known;
+    const handle = new MemoryLogHandle(log);
+    this.#handles.set(log.channelId, handle);
+    return handle;
   }
 
   async list(): Promise<readonly string[]> {
@@ -60,8 +80,8 @@ export class MemoryMessageStore implements MessageStore {
 
   close(): Promise<void> {
     this.#closed = true;
-    for (const [id, log] of this.#logs)
-      log.close(new SSSNError("store_closed", `Channel ${id} can't be used: its memory store is closed.`));
+    for (const [id, handle] of this.#handles)
+      handle.close(new SSSNError("store_closed", `Channel ${id} can't be used: its memory store is closed.`));
     return Promise.resolve();
   }
 

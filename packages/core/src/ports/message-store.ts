@@ -9,8 +9,12 @@ export interface StoreCapabilities {
   readonly durable: boolean;
   /** What it acknowledged survives a power cut. */
   readonly flushed: boolean;
-  /** Several processes may open the same channel at once. */
+  /** Several hosts may open the same channel at once: processes, or, where a store keeps nothing outside its process, stores that know of each other. */
   readonly shared: boolean;
+  /** So long after an append, a release or a requeue at any host, whoever listens at any host is told at the latest, in ms. 0: before the call that caused it resolves. */
+  readonly wakeUpWithinMs: number;
+  /** By whose clock leases, delays and timestamps run: the host's own, or one that all hosts have in common. */
+  readonly clock: "host" | "engine";
 }
 
 /**
