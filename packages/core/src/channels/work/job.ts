@@ -62,8 +62,9 @@ export class Job<Content> implements JobContext {
   #reject: ((reason: Error) => void) | undefined;
   #ended = false;
   #progress: JsonValue | undefined;
-  /** Brings the next renewal forward; there while the lease is kept alive. */
-  #renewWithin: (delayMs: number) => void = () => {};
+  /** There while the lease is kept alive and no renewal is under way. */
+  #cancelRenewal: Cancel | undefined;
+  #renewAt = 0;
 
   /** @param answeredAt when the answer with the claim came, on the monotonic clock: from then on the rest of the lease that it tells is counted. */
   constructor(claim: Claim<Content>, answeredAt: number, host: JobHost) {
@@ -84,16 +85,21 @@ export class Job<Content> implements JobContext {
     return this.#host.clock.monotonic() < this.#heldUntil;
   }
 
-  /** Bound to its job: a handler takes it out of its context. */
-  readonly deadLetter = (reason: string): void => {
-    this.#verdict = reason;
-  };
+  /** Bound to its job, because a handler takes it out of its context; made when somebody does. */
+  get deadLetter(): (reason: string) => void {
+    return (reason) => {
+      this.#verdict = reason;
+    };
+  }
 
   /** Bound like it. What can't be told is refused here, where the handler sees it. */
-  readonly progress = (value: JsonValue): void => {
-    this.#progress = freezeJsonWithin(MAX_PROGRESS_BYTES, value, "progress");
-    this.#renewWithin(PROGRESS_WITHIN_MS);
-  };
+  get progress(): (value: JsonValue) => void {
+    return (value) => {
+      this.#progress = freezeJsonWithin(MAX_PROGRESS_BYTES, value, "progress");
+      const now = this.#host.clock.monotonic();
+      if (this.#cancelRenewal && this.#renewAt > now + PROGRESS_WITHIN_MS) this.#renewIn(PROGRESS_WITHIN_MS, now);
+    };
+  }
 
   /** Its message was cancelled. */
   cancel(reason: string | undefined): void {
@@ -131,16 +137,21 @@ export class Job<Content> implements JobContext {
 
   /** @returns what the handler returns. @throws what it throws, or why the job was aborted. */
   async run(handler: JobHandler<Content>): Promise<unknown> {
-    const { clock, maxMs, inside } = this.#host;
-    const stops = [this.#keepAlive()];
-    if (maxMs !== undefined)
-      stops.push(clock.schedule(() => this.abort("too long", new SSSNError("timeout", `The job took more than ${maxMs} ms.`)), maxMs));
+    const { clock, leaseMs, maxMs, inside } = this.#host;
+    const now = clock.monotonic();
+    this.#renewIn(Math.max(0, this.#heldUntil - (leaseMs * 2) / 3 - now), now);
+    const cancelMax =
+      maxMs === undefined
+        ? undefined
+        : clock.schedule(() => this.abort("too long", new SSSNError("timeout", `The job took more than ${maxMs} ms.`)), maxMs);
     try {
       const working = inside.run(() => handler(this.message, this));
       return working instanceof Promise || isThenable(working) ? await Promise.race([working, this.#aborted()]) : working;
     } finally {
       this.#ended = true;
-      for (const stop of stops) stop();
+      this.#cancelRenewal?.();
+      this.#cancelRenewal = undefined;
+      cancelMax?.();
     }
   }
 
@@ -151,31 +162,19 @@ export class Job<Content> implements JobContext {
     });
   }
 
-  /** Renews the lease three times in its length. Aborts the job when it is lost, or when nobody could be asked until its end. */
-  #keepAlive(): Cancel {
-    const { clock, leaseMs } = this.#host;
-    let cancel: Cancel = () => {};
-    let dueAt = Infinity;
-    let isRenewing = false;
-    const arm = (delayMs: number): void => {
-      cancel();
-      dueAt = clock.monotonic() + delayMs;
-      cancel = clock.schedule(() => void renew(), delayMs);
-    };
-    const renew = async (): Promise<void> => {
-      isRenewing = true;
-      const nextMs = await this.#renew();
-      isRenewing = false;
-      if (!this.#ended) arm(this.#progress === undefined ? nextMs : Math.min(nextMs, PROGRESS_WITHIN_MS));
-    };
-    this.#renewWithin = (delayMs) => {
-      if (!isRenewing && clock.monotonic() + delayMs < dueAt) arm(delayMs);
-    };
-    arm(Math.max(0, this.#heldUntil - (leaseMs * 2) / 3 - clock.monotonic()));
-    return () => {
-      this.#renewWithin = () => {};
-      cancel();
-    };
+  /** The lease is renewed three times in its length. The job aborts when it is lost, or when nobody could be asked until its end. */
+  #renewIn(delayMs: number, now: number): void {
+    this.#cancelRenewal?.();
+    this.#renewAt = now + delayMs;
+    this.#cancelRenewal = this.#host.clock.schedule(() => void this.#renewAndGoOn(), delayMs);
+  }
+
+  async #renewAndGoOn(): Promise<void> {
+    this.#cancelRenewal = undefined;
+    const nextMs = await this.#renew();
+    if (this.#ended) return;
+    // What was said meanwhile is told soon.
+    this.#renewIn(this.#progress === undefined ? nextMs : Math.min(nextMs, PROGRESS_WITHIN_MS), this.#host.clock.monotonic());
   }
 
   /** Resolves with when to renew again, in ms. */
