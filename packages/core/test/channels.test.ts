@@ -615,6 +615,7 @@ describe("lifecycle", () => {
       },
       list: () => memory.list(),
       delete: (id) => memory.delete(id),
+      hold: (name, ttlMs) => memory.hold(name, ttlMs),
       close: () => memory.close(),
       [Symbol.asyncDispose]: () => memory.close(),
     };

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ClaimLedger, DueTimes, IntervalSet, sequenceOfToken, sequenceToken, type ClaimBatch } from "../src/log-state/index.js";
+import { GroupLimits } from "../src/log-state/group-limits.js";
 import { PriorityQueue, type Queued } from "../src/log-state/priority-queue.js";
 
 describe("IntervalSet", () => {
@@ -115,6 +116,60 @@ describe("ClaimLedger", () => {
       ]),
     );
     expect(ledger.openBatch({ readerId: "next", leaseMs: 1_000 }).number).toBe(3);
+  });
+});
+
+describe("what a group knows of cancelled messages", () => {
+  const cancelled = (ledger: ClaimLedger, upTo: number): number[] =>
+    Array.from({ length: upTo }, (_, index) => index + 1).filter((sequence) => ledger.isCancelled(sequence));
+
+  it("is the last ten thousand of them; the others are settled, and nothing more", () => {
+    const ledger = new ClaimLedger(() => 0);
+    for (let sequence = 1; sequence <= 10_050; sequence++) ledger.orders.cancel({ sequence, lane: "" }, "no more");
+    expect([cancelled(ledger, 10_050).length, ledger.isCancelled(50), ledger.isCancelled(51), ledger.isSettled(1)]).toEqual([
+      10_000,
+      false,
+      true,
+      true,
+    ]);
+  });
+
+  it("is all of those with a key that have something unsettled before them, because they were not in their turn", () => {
+    const ledger = new ClaimLedger(() => 0);
+    for (let sequence = 2; sequence <= 10_050; sequence++) ledger.orders.cancel({ sequence, lane: "", key: "k" });
+    expect(cancelled(ledger, 10_050).length).toBe(10_049);
+    const { receipt } = ledger.grant(1, "", ledger.openBatch({ readerId: "w", leaseMs: 1_000 }));
+    ledger.settle("w", { receipt, action: "acknowledge" });
+    for (let sequence = 10_051; sequence <= 10_060; sequence++) ledger.orders.cancel({ sequence, lane: "", key: "k" });
+    expect(cancelled(ledger, 10_060).length).toBe(10_000);
+  });
+});
+
+describe("the limits of a group", () => {
+  it("count every stretch of time, and forget what no stretch can hold any more", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ afterMs: fc.integer({ min: 0, max: 40 }), wanted: fc.integer({ min: 1, max: 4 }) }), { maxLength: 60 }),
+        fc.integer({ min: 1, max: 5 }),
+        fc.integer({ min: 1, max: 60 }),
+        (claims, count, perMs) => {
+          const limits = new GroupLimits({ rate: { count, perMs } });
+          const grantedAt: number[] = [];
+          let now = 1_000;
+          for (const { afterMs, wanted } of claims) {
+            now += afterMs;
+            const { count: allowed, moreInMs } = limits.allowance(now, 0);
+            const inWindow = grantedAt.filter((at) => at > now - perMs).length;
+            expect(allowed).toBe(count - inWindow);
+            if (allowed === 0) expect(grantedAt.filter((at) => at > now + (moreInMs ?? 0) - perMs).length).toBeLessThan(count);
+            for (let grant = 0; grant < Math.min(allowed, wanted); grant++) {
+              limits.granted(now);
+              grantedAt.push(now);
+            }
+          }
+        },
+      ),
+    );
   });
 });
 

@@ -9,6 +9,7 @@ import { channelWorkGuarantees } from "./channel-work-guarantees.js";
 import { claimGuarantees } from "./claim-guarantees.js";
 import { deadLetterGuarantees } from "./dead-letter-guarantees.js";
 import { runGuarantees, type Guarantee, type TestRunner } from "./guarantee.js";
+import { holdGuarantees } from "./hold-guarantees.js";
 import { Bench, type StoreHarness } from "./harness.js";
 import { deliveryGuarantees } from "./delivery-guarantees.js";
 import { idempotenceGuarantees } from "./idempotence-guarantees.js";
@@ -49,6 +50,7 @@ export const storeGuarantees: readonly Guarantee[] = [
   ...regimeGuarantees,
   ...orderGuarantees,
   ...restartGuarantees,
+  ...holdGuarantees,
   ...sharedGuarantees,
 ];
 

@@ -50,9 +50,10 @@ export async function lookUpIds(
   }
   if (sequences.size === 0 && own.length === 0) return NOTHING_KNOWN;
   const messages = await reader.load(database, state, [...new Set([...sequences.values(), ...own])]);
+  const asked = new Set(ids);
   for (const sequence of own) {
     const id = messages.get(sequence)?.message.id;
-    if (id !== undefined && ids.includes(id)) sequences.set(id, sequence);
+    if (id !== undefined && asked.has(id)) sequences.set(id, sequence);
   }
   return { sequences, messages };
 }

@@ -9,6 +9,7 @@ import type { WorkLane } from "@sssn/core/log-state";
  *     !steady                          how the clock of leases stands against the machine's
  *     !channel!<channel id>            the channel's number, whether it is addressed, and who its log is
  *     !deletion!<number>               a channel that is being deleted
+ *     !hold!<name>                     the last number of a right that one host at a time has
  *     !highest                         the highest number of a channel that was ever deleted, or higher: none is given twice
  *     <number>h                        header: last sequence, count, bytes
  *     <number>m<sequence>              a message
@@ -42,6 +43,8 @@ export const STEADY_KEY = "!steady";
 const CHANNEL = "!channel!";
 const NUMBER_DIGITS = 6;
 const SEQUENCE_DIGITS = 11;
+
+export const holdKey = (name: string): string => `!hold!${name}`;
 
 const DELETION = "!deletion!";
 export const HIGHEST_KEY = "!highest";

@@ -5,6 +5,7 @@ import {
   systemClock,
   validateIdentifier,
   type ChannelLog,
+  type Hold,
   type Clock,
   type LogOptions,
   type Logger,
@@ -14,6 +15,7 @@ import {
 import { decideAddressed } from "@sssn/core/log-state";
 import { ChannelRegister } from "./channel-register.js";
 import { Engine } from "./engine.js";
+import { LevelHolds } from "./level-holds.js";
 import { guardLog } from "./guarded-log.js";
 import { LevelChannelLog } from "./level-channel-log.js";
 
@@ -60,6 +62,7 @@ export class LevelMessageStore implements MessageStore {
   readonly #engine: Engine;
   readonly #clock: Clock;
   readonly #register: ChannelRegister;
+  readonly #holds: LevelHolds;
   readonly #logs = new Map<string, Promise<OpenLog>>();
   #closing: Promise<void> | undefined;
 
@@ -78,6 +81,7 @@ export class LevelMessageStore implements MessageStore {
       logger: options.logger ?? consoleLogger,
     });
     this.#register = new ChannelRegister(this.#engine);
+    this.#holds = new LevelHolds(this.#engine);
   }
 
   /** @throws SSSNError `store_locked`, `store_unavailable`, `store_corrupted`, `store_closed`, `invalid_identifier`. */
@@ -116,6 +120,12 @@ export class LevelMessageStore implements MessageStore {
     this.#logs.delete(channelId);
     open?.level.end();
     return this.#register.delete(channelId);
+  }
+
+  /** @throws SSSNError `store_closed`, `store_locked`, `store_unavailable`, `store_corrupted`, `invalid_argument`. */
+  async hold(name: string, ttlMs: number): Promise<Hold | undefined> {
+    this.#assertOpen(`hold ${name}`);
+    return this.#holds.hold(name, ttlMs);
   }
 
   #assertOpen(what: string): void {

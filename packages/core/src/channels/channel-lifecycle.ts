@@ -6,6 +6,7 @@ import type { Subscription } from "../ports/channel-port.js";
 import type { ChannelSecurity } from "../ports/channel-security.js";
 import type { ChannelLog, LogOptions, RetentionPolicy } from "../ports/message-store.js";
 import { TOO_LATE, within } from "../within.js";
+import { SoleRight } from "./sole-right.js";
 import { Ticker } from "../ticker.js";
 import { ChangeSignal } from "./change-signal.js";
 import { refuseUnknownOptions } from "../options.js";
@@ -68,6 +69,7 @@ export abstract class ChannelLifecycle<Content = unknown, Written = Content> imp
   #log: ChannelLog | undefined;
   #stopListening: Cancel | undefined;
   #maintenance: Ticker | undefined;
+  #maintenanceRight: SoleRight | undefined;
   #starting: Promise<void> | undefined;
   #draining: Promise<ChannelDrainReport> | undefined;
 
@@ -129,7 +131,18 @@ export abstract class ChannelLifecycle<Content = unknown, Written = Content> imp
     await this.boundedly("start", () => this.onStart());
     // Told to end while it started: it never runs.
     if (this.#end.signal.aborted) return this.#stopListening();
-    this.#maintenance = new Ticker(this.options.clock, this.options.maintenanceIntervalMs, () => this.maintain(), { background: true });
+    const { store, maintenanceIntervalMs, clock } = this.options;
+    const right = new SoleRight(store, `maintenance:${this.id}`, 2 * maintenanceIntervalMs + 1_000);
+    this.#maintenanceRight = right;
+    // Of several hosts one does it. An error is reported as one of the maintenance.
+    const inTurn = async (): Promise<void> => {
+      let isMine = false;
+      await this.guarded("maintain", async () => {
+        isMine = await right.isMine();
+      });
+      if (isMine) await this.maintain();
+    };
+    this.#maintenance = new Ticker(clock, maintenanceIntervalMs, inTurn, { background: true });
     this.#maintenance.start();
     this.#enter("running");
     this.startWork();
@@ -171,6 +184,7 @@ export abstract class ChannelLifecycle<Content = unknown, Written = Content> imp
     const tidy = async (): Promise<void> => {
       await this.stopWork();
       await this.#maintenance?.stop();
+      await this.guarded("maintain", async () => this.#maintenanceRight?.giveBack());
       await this.pending.settled();
       await this.deadForwarder.settled();
       await Promise.all([...this.subscriptions].map(({ subscription }) => subscription.close()));

@@ -18,6 +18,8 @@ interface EntryChanges {
 
 /** So many cancelled messages are remembered as such. */
 const REMEMBERED_CANCELLED = 10_000;
+/** So many of them are looked at when one comes, so that many which have to stay cost it nothing. */
+const MOST_LOOKED_AT = 16;
 
 /**
  * The messages of a group that are more than waiting or settled: held, resting, come back, dead, cancelled. Every way from one state to
@@ -153,11 +155,13 @@ export class ClaimEntries {
   #forgetCancelled(): void {
     if (this.cancelled.size <= REMEMBERED_CANCELLED) return;
     const firstUnsettled = this.settled.nextAbsent(1);
+    let looked = 0;
     for (const sequence of this.cancelled) {
+      if (++looked > MOST_LOOKED_AT) return;
       const entry = this.#bySequence.get(sequence);
       if (!entry || (entry.key !== undefined && sequence > firstUnsettled)) continue;
       this.forget(entry);
-      return;
+      if (this.cancelled.size <= REMEMBERED_CANCELLED) return;
     }
   }
 

@@ -17,6 +17,7 @@ export { DueTimes } from "./due-times.js";
 export { type LaneSource, type SizedMessage, type WaitingMessage } from "./lane-source.js";
 export { LogClock } from "./log-clock.js";
 export { cursorStats, groupStats, type LogView } from "./log-stats.js";
+export { Holds, checkHold } from "./holds.js";
 export { IntervalSet, type Interval } from "./interval-set.js";
 export { randomToken, sequenceOfToken, sequenceToken } from "./random.js";
 export { WorkGroups, type GroupLog } from "./work-groups.js";

@@ -1,8 +1,9 @@
-import { systemClock, type Clock } from "../clock.js";
+import { SteadyClock, systemClock, type Clock } from "../clock.js";
 import { SSSNError } from "../errors.js";
 import { validateIdentifier } from "../identifiers.js";
 import { decideAddressed, deletedLog } from "../log-state/checks.js";
-import type { ChannelLog, LogOptions, MessageStore, StoreCapabilities } from "../ports/message-store.js";
+import { Holds, checkHold } from "../log-state/holds.js";
+import type { ChannelLog, Hold, LogOptions, MessageStore, StoreCapabilities } from "../ports/message-store.js";
 import { MemoryChannelLog } from "./memory-channel-log.js";
 import { MemoryLogHandle } from "./memory-log-handle.js";
 
@@ -33,11 +34,14 @@ export class MemoryMessageStore implements MessageStore {
   readonly capabilities: StoreCapabilities = { durable: false, flushed: false, shared: true, wakeUpWithinMs: 0, clock: "engine" };
   readonly #clock: Clock;
   readonly #logs: Map<string, MemoryChannelLog>;
+  readonly #holds: Holds;
   readonly #handles = new Map<string, MemoryLogHandle>();
   #closed = false;
 
   constructor({ clock, beside }: MemoryStoreOptions = {}) {
     this.#clock = clock ?? (beside ? beside.#clock : systemClock);
+    const steady = new SteadyClock(this.#clock);
+    this.#holds = beside ? beside.#holds : new Holds(() => steady.now());
     this.#logs = beside ? beside.#logs : new Map<string, MemoryChannelLog>();
   }
 
@@ -72,6 +76,18 @@ export class MemoryMessageStore implements MessageStore {
     const log = this.#logs.get(channelId);
     log?.close(deletedLog(channelId));
     return this.#logs.delete(channelId);
+  }
+
+  async hold(name: string, ttlMs: number): Promise<Hold | undefined> {
+    checkHold(name, ttlMs);
+    this.#assertOpen(`hold ${name}`);
+    const fence = this.#holds.take(name, ttlMs);
+    if (fence === undefined) return Promise.resolve(undefined);
+    return {
+      fence,
+      renew: () => Promise.resolve(!this.#closed && this.#holds.renew(name, fence, ttlMs)),
+      release: () => Promise.resolve(this.#holds.release(name, fence)),
+    };
   }
 
   #assertOpen(what: string): void {

@@ -40,8 +40,27 @@ export interface MessageStore extends AsyncDisposable {
    * @throws SSSNError `store_closed`, `store_unavailable`, `invalid_identifier`.
    */
   delete(channelId: string): Promise<boolean>;
+  /**
+   * Gives a right to one host at a time: to whoever asks first, until it is given back or its time is over by the log's clock. So what all hosts would do, one of them does.
+   *
+   * @param name up to 300 characters out of those of an identifier.
+   * @param ttlMs how long the right lasts unless it is renewed, from 1 to 7 days.
+   * @returns `undefined` where somebody has it.
+   * @throws SSSNError `store_closed`, `store_unavailable`, `invalid_argument`.
+   */
+  hold(name: string, ttlMs: number): Promise<Hold | undefined>;
   /** Waits for what is under way, then lets go of everything. Safe to call twice. */
   close(): Promise<void>;
+}
+
+/** A right that one host at a time has. */
+export interface Hold {
+  /** Higher each time that the right is given: whoever has a lower number has it no more. It goes on growing after a restart. */
+  readonly fence: number;
+  /** Has it for its time from now on. Resolves with false where it is over: somebody else may have it. */
+  renew(): Promise<boolean>;
+  /** Gives it back at once. */
+  release(): Promise<void>;
 }
 
 /** How a log is opened. */

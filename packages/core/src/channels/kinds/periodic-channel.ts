@@ -5,6 +5,7 @@ import { validateInteger } from "../../identifiers.js";
 import type { ChannelInfo, WriteOptions } from "../../ports/channel-port.js";
 import { Ticker } from "../../ticker.js";
 import { BaseChannel } from "../base-channel.js";
+import { SoleRight } from "../sole-right.js";
 import type { ChannelOptions } from "../channel-options.js";
 
 /** What a {@link PeriodicChannel} is told besides what every channel is. */
@@ -39,6 +40,7 @@ export class PeriodicChannel<Item = unknown, Content = Item> extends BaseChannel
   readonly #stopping = new AbortController();
   readonly #pullTimeoutMs: number;
   #ticker: Ticker | undefined;
+  #right: SoleRight | undefined;
   /** The last poll was given up: what comes from the source does not come. */
   #isStuck = false;
 
@@ -94,13 +96,18 @@ export class PeriodicChannel<Item = unknown, Content = Item> extends BaseChannel
   }
 
   protected override startWork(): void {
-    this.#ticker = new Ticker(this.options.clock, this.periodMs, () => this.#poll());
+    // Of several hosts one polls. A poll that takes its time is not overtaken by another host's.
+    const ttlMs = Math.max(Math.ceil(0.9 * this.periodMs), this.#pullTimeoutMs + 1_000);
+    const right = new SoleRight(this.options.store, `poll:${this.id}`, ttlMs);
+    this.#right = right;
+    this.#ticker = new Ticker(this.options.clock, this.periodMs, () => this.#poll(right));
     this.#ticker.start(0);
   }
 
   protected override async stopWork(): Promise<void> {
     this.#stopping.abort();
     await this.#ticker?.stop();
+    await this.guarded("pull", async () => this.#right?.giveBack());
   }
 
   async #pullInTime(): Promise<readonly Item[]> {
@@ -129,10 +136,10 @@ export class PeriodicChannel<Item = unknown, Content = Item> extends BaseChannel
     );
   }
 
-  async #poll(): Promise<void> {
+  async #poll(right: SoleRight): Promise<void> {
     let items: readonly Item[] = [];
     await this.guarded("pull", async () => {
-      items = await this.#pullInTime();
+      if (await right.isMine()) items = await this.#pullInTime();
     });
     await this.guarded("process", () => this.onProcess(items));
   }
