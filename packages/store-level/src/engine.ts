@@ -154,7 +154,7 @@ export class Engine {
         }
         for (const announce of announcing) announce?.();
       } catch (thrown) {
-        this.#fence(storeFailure("A write failed", this.folder, thrown), group);
+        this.#fence(storeFailure("A write failed", this.folder, thrown, "unknown"), group);
         break;
       }
       for (const { resolve, result } of group) resolve(result as never);
@@ -193,7 +193,7 @@ export class Engine {
 
   #fence(error: SSSNError, group: readonly Waiting[]): void {
     this.#generation++;
-    const refused = [...group, ...this.#waiting];
+    const waiting = this.#waiting;
     this.#waiting = [];
     this.#options.logger.error(
       { folder: this.folder, err: error },
@@ -202,7 +202,9 @@ export class Engine {
     this.#reopening = this.#reopen().finally(() => {
       this.#reopening = undefined;
     });
-    for (const { reject } of refused) reject(error);
+    for (const { reject } of group) reject(error);
+    // They were never written.
+    for (const { reject } of waiting) reject(this.#refusal());
   }
 
   async #reopen(): Promise<void> {
@@ -265,7 +267,7 @@ export class Engine {
       : new SSSNError(
           "store_unavailable",
           `The store in ${this.folder} is being opened again after a failed write; try again. Nothing of this call was stored.`,
-          { details: { retryAfterMs: FIRST_RETRY_MS } },
+          { details: { retryAfterMs: FIRST_RETRY_MS, outcome: "not_stored" } },
         );
   }
 }

@@ -1,14 +1,19 @@
 import { SSSNError, toError } from "@sssn/core";
 
-/** What failed, in the caller's words: a full disk, a damaged database, or anything else that may pass. */
-export function storeFailure(what: string, folder: string, thrown: unknown): SSSNError {
+/**
+ * What failed, in the caller's words: a full disk, a damaged database, or anything else that may pass.
+ *
+ * @param outcome whether what was to be written was stored; left out where nothing was to be.
+ */
+export function storeFailure(what: string, folder: string, thrown: unknown, outcome?: "unknown"): SSSNError {
+  const details = outcome === undefined ? {} : { outcome };
   const error = toError(thrown);
   const text = `${error.message} ${error.cause instanceof Error ? error.cause.message : ""}`;
   if (/no space left|ENOSPC|quota exceeded/i.test(text)) {
     return new SSSNError(
       "store_full",
       `${what}: the disk of ${folder} is full. Free some space and try again; nothing that was acknowledged is lost.`,
-      { cause: error },
+      { cause: error, details },
     );
   }
   if (codeOf(error) === "LEVEL_CORRUPTION" || /corruption/i.test(text)) {
@@ -21,7 +26,7 @@ export function storeFailure(what: string, folder: string, thrown: unknown): SSS
   return new SSSNError(
     "store_unavailable",
     `${what}: ${summary(error)} (folder ${folder}). Nothing was acknowledged; the same ids can safely be written again.`,
-    { cause: error },
+    { cause: error, details },
   );
 }
 

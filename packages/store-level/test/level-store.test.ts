@@ -200,7 +200,11 @@ describe("a failed write", () => {
     const [claim] = (await log.claim({ group: "g", readerId: "r", limit: 1, leaseMs: 60_000 })).claims;
     const restore = sabotage(1);
     const failed = failure(() => log.append([draft("during", { id: "during" })]));
-    expect((await failed).code).toBe("store_full");
+    const { code, details } = await failed;
+    // It was on its way to the disk: only the database knows.
+    expect([code, details["outcome"]]).toEqual(["store_full", "unknown"]);
+    const refused = await failure(() => log.append([draft("while it is being opened again")]));
+    expect([refused.code, refused.details["outcome"]]).toEqual(["store_unavailable", "not_stored"]);
     restore();
     await expect.poll(async () => log.append([draft("after", { id: "after" })]).catch(() => undefined)).toBeDefined();
     expect((await log.read({ after: 0, limit: 10 })).messages.map(({ id, sequence }) => [id, sequence])).toEqual([

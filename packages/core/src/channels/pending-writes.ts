@@ -26,7 +26,7 @@ export class PendingWrites {
         "backpressure",
         `Channel ${this.#channelId} has ${this.#count} writes waiting for its store; try again in ${RETRY_AFTER_MS} ms.`,
         {
-          details: { retryAfterMs: RETRY_AFTER_MS, pending: this.#count },
+          details: { retryAfterMs: RETRY_AFTER_MS, pending: this.#count, outcome: "not_stored" },
         },
       );
     }

@@ -328,7 +328,8 @@ export interface ChannelPort<Content = unknown, Written = Content> {
    * Writes one message. Resolves when it is stored as safely as the store promises, and never before.
    *
    * @throws SSSNError `content_rejected` (the schema says no), `invalid_content`, `content_too_large`, `message_conflict` (the id is there with other content),
-   * `position_conflict` (the channel ends elsewhere than `ifLast` says), `backpressure`, `store_full`, `store_unavailable`: whether it was stored may be unknown then, and writing it again under the same `id` is safe.
+   * `position_conflict` (the channel ends elsewhere than `ifLast` says), `backpressure`, `store_full`, `store_unavailable`; over a network `transport_failed` and
+   * `timeout`. `details.outcome` says `not_stored`, or `unknown` where it may have been stored: writing it again under the same `id` is safe in either case.
    */
   write(senderId: string, content: Written, options?: WriteOptions & WriteCondition): Promise<WriteReceipt>;
   /** Writes up to 10 000 messages, all or none, in their order. Fails as {@link ChannelPort.write} does. */

@@ -107,7 +107,7 @@ export class HostConnection {
     const ending = new AbortController();
     const abort = (): void => ending.abort(call.signal?.reason);
     const cancel = this.clock.schedule(
-      () => ending.abort(new SSSNError("timeout", `${this.#base} did not answer within ${timeoutMs} ms.`)),
+      () => ending.abort(new SSSNError("timeout", `${this.#base} did not answer within ${timeoutMs} ms.`, { details: UNKNOWN })),
       timeoutMs,
     );
     call.signal?.addEventListener("abort", abort, { once: true });
@@ -157,6 +157,9 @@ export class HostConnection {
   }
 }
 
+/** Whether the host has done what it was asked to, nobody here can tell. */
+const UNKNOWN = { outcome: "unknown" } as const;
+
 function abortionOf(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener("abort", () => reject(toError(signal.reason)), { once: true }));
 }
@@ -164,7 +167,7 @@ function abortionOf(signal: AbortSignal): Promise<never> {
 function unreachable(base: string, thrown: unknown): SSSNError {
   const error = toError(thrown);
   const cause = error.cause instanceof Error ? error.cause.message : error.message;
-  return new SSSNError("transport_failed", `${base} can't be reached: ${cause}.`, { cause: error });
+  return new SSSNError("transport_failed", `${base} can't be reached: ${cause}.`, { cause: error, details: UNKNOWN });
 }
 
 function withRetryAfter(error: SSSNError, response: Response): SSSNError {
