@@ -73,6 +73,20 @@ export const keyGuarantees: readonly Guarantee[] = [
     },
   },
   {
+    id: "store/key-requeue-cancelled",
+    says: "hands out what has no key beside a requeued dead letter, also where a later message of the letter's key was cancelled",
+    async prove(bench) {
+      const log = await bench.open();
+      await log.append([draft(1, { key: "a" }), draft(2, { id: "two", key: "a" })]);
+      await log.cancel("default", ["two"]);
+      const first = await claimSome(log, "w", 1);
+      await log.append([draft(3)]);
+      await settle(log, "w", first, "dead-letter");
+      await log.requeue("default");
+      equal(claimed(await claimSome(log, "w", 2)), [1, 3]);
+    },
+  },
+  {
     id: "store/key-gone",
     says: "goes on with the next message of a key when one was removed, ran out of time, was replaced or was cancelled, whether its turn had come or not",
     async prove(bench) {

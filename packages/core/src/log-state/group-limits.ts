@@ -32,10 +32,12 @@ export class GroupLimits {
     return paused === true || maxInFlight !== undefined || rate !== undefined;
   }
 
+  /** Another rate begins to count anew. */
   set(regime: GroupRegime): void {
+    const { rate } = this.#regime;
     this.#regime = regime;
     this.#isRegimeNew = true;
-    if (regime.rate) return;
+    if (rate && regime.rate?.count === rate.count && regime.rate.perMs === rate.perMs) return;
     for (const at of this.#grants.keys()) this.#changed.set(at, undefined);
     this.#grants.clear();
     this.#sum = 0;

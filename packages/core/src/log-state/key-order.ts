@@ -33,7 +33,8 @@ export class KeyOrder {
     const sequence = await this.#first(advance);
     const message = sequence === undefined ? undefined : (await this.#source.load([sequence])).get(sequence)?.message;
     this.#ledger.keys.looked(advance);
-    if (message)
+    // Meanwhile another one of the key may have come back: then what follows is looked for when that one has ended.
+    if (message?.key === advance.key && !this.#ledger.keys.current(advance.key))
       this.#ledger.lineUp({
         sequence: message.sequence,
         lane: laneName(this.#source.laneOf(message)),

@@ -33,6 +33,8 @@ export class KeyTurns {
   enter(entry: LedgerEntry, key: string): { readonly admitted?: LedgerEntry; readonly displaced?: LedgerEntry } {
     const turn = this.#turns.get(key);
     if (!turn) {
+      // What follows is looked for when this one has ended.
+      this.#advances.delete(key);
       this.#turns.set(key, { out: entry, waiting: new PriorityQueue<LedgerEntry>(({ sequence }) => sequence) });
       return { admitted: entry };
     }

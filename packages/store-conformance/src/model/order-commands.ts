@@ -77,8 +77,9 @@ export const bound = fc
     command(`bound the group by ${JSON.stringify(given)}`, async (model, { log }) => {
       model.hasGroup = true;
       const regime = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as GroupRegime;
-      // What was handed out under no rate does not count.
-      if (!model.regime.rate || !regime.rate) model.granted = [];
+      // Another rate begins to count anew.
+      const { rate } = model.regime;
+      if (!rate || rate.count !== regime.rate?.count || rate.perMs !== regime.rate.perMs) model.granted = [];
       model.regime = regime;
       await log.setRegime("default", regime);
     }),
