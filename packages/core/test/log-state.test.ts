@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ClaimLedger, DueTimes, IntervalSet, sequenceOfToken, sequenceToken, type ClaimBatch } from "../src/log-state/index.js";
+import { ClaimLedger, DueTimes, FreshStep, IntervalSet, sequenceOfToken, sequenceToken, type ClaimBatch } from "../src/log-state/index.js";
 import { GroupLimits } from "../src/log-state/group-limits.js";
 import { PriorityQueue, type Queued } from "../src/log-state/priority-queue.js";
 
@@ -55,40 +55,74 @@ describe("PriorityQueue", () => {
   });
 });
 
+/** A step at a time. */
+const at = (now: number): FreshStep => new FreshStep(now);
+
 describe("ClaimLedger", () => {
   it("keeps a million settled messages as one interval and nothing else [W04, W08]", () => {
-    const ledger = new ClaimLedger(() => 0);
+    const ledger = new ClaimLedger(at(0));
     let settled = new Map<number, number | undefined>();
     for (let sequence = 1; sequence <= 1_000_000; sequence++) {
-      const { receipt } = ledger.grant(sequence, "", ledger.openBatch({ readerId: "w", leaseMs: 1_000 }));
-      ledger.settle("w", { receipt, action: "acknowledge" });
+      const batch = ledger.openBatch({ readerId: "w", leaseMs: 1_000 }, at(0));
+      const { receipt } = ledger.grant(sequence, "", batch);
+      ledger.closeBatch(batch, at(0));
+      ledger.settle("w", { receipt, action: "acknowledge" }, at(0));
       if (sequence % 1_000 === 0) settled = new Map([...settled, ...ledger.takeChanges().settled]);
     }
     expect([...settled].filter(([, end]) => end !== undefined)).toEqual([[1, 1_000_000]]);
-    expect(ledger.stats("g", 1, 1_000_000, new DueTimes())).toMatchObject({ ready: 0, claimed: 0, delayed: 0, dead: 0 });
+    expect(ledger.stats("g", 1, 1_000_000, new DueTimes(), at(0))).toMatchObject({ ready: 0, claimed: 0, delayed: 0, dead: 0 });
   });
 
-  it("changes as little as was done: one settlement is one key gone and one written [W08]", () => {
-    const ledger = new ClaimLedger(() => 0, { settled: [{ start: 1, end: 500_000 }] });
-    const { receipt } = ledger.grant(500_001, "", ledger.openBatch({ readerId: "w", leaseMs: 1_000 }));
+  it("changes as little as was done: one settlement is one key written [W08]", () => {
+    const ledger = new ClaimLedger(at(0), { settled: [{ start: 1, end: 500_000 }] });
+    const { receipt } = ledger.grant(500_001, "", ledger.openBatch({ readerId: "w", leaseMs: 1_000 }, at(0)));
     ledger.takeChanges();
-    ledger.settle("w", { receipt, action: "acknowledge" });
+    ledger.settle("w", { receipt, action: "acknowledge" }, at(0));
     const { records, batches, settled } = ledger.takeChanges();
-    expect([[...records], [...batches], [...settled]]).toEqual([[], [[1, undefined]], [[1, 500_001]]]);
+    expect([[...records], [...batches], [...settled]]).toEqual([[], [], [[1, 500_001]]]);
   });
 
-  it("writes what one call claims as one entry, which is gone with the last of its claims", () => {
-    const ledger = new ClaimLedger(() => 0);
-    const batch = ledger.openBatch({ readerId: "w", leaseMs: 1_000 });
+  it("writes what one call claims as one entry, without what was lost of it, and lets it go when its acknowledgements need not be known any more", () => {
+    const ledger = new ClaimLedger(at(0));
+    const batch = ledger.openBatch({ readerId: "w", leaseMs: 1_000 }, at(0));
     const receipts = [1, 2, 3].map((sequence) => ledger.grant(sequence, "", batch).receipt);
-    const { records, batches } = ledger.takeChanges();
-    expect([records.size, batches.get(1)?.claims.map(({ sequence }) => sequence)]).toEqual([0, [1, 2, 3]]);
-    ledger.settle("w", { receipt: receipts[0] ?? "", action: "acknowledge" });
-    ledger.settle("w", { receipt: receipts[1] ?? "", action: "release", delayMs: 0 });
-    const some = ledger.takeChanges();
-    expect([[...some.records.keys()], [...some.batches]]).toEqual([[2], []]);
-    ledger.settle("w", { receipt: receipts[2] ?? "", action: "acknowledge" });
+    ledger.closeBatch(batch, at(0));
+    const sequencesOf = (number: number, { batches } = ledger.takeChanges()) => batches.get(number)?.claims.map(({ sequence }) => sequence);
+    expect(sequencesOf(1)).toEqual([1, 2, 3]);
+    ledger.settle("w", { receipt: receipts[0] ?? "", action: "acknowledge" }, at(0));
+    ledger.settle("w", { receipt: receipts[1] ?? "", action: "release", delayMs: 0 }, at(0));
+    expect(sequencesOf(1)).toEqual([1, 3]);
+    ledger.settle("w", { receipt: receipts[2] ?? "", action: "acknowledge" }, at(0));
+    expect(ledger.takeChanges().batches.size).toBe(0);
+    const statusOf = (receipt: string | undefined, now: number) => {
+      ledger.forgetEnded(at(now));
+      return ledger.settle("w", { receipt: receipt ?? "", action: "acknowledge" }, at(now)).status;
+    };
+    expect(receipts.map((receipt) => statusOf(receipt, 599_999))).toEqual(["already_acknowledged", "lost", "already_acknowledged"]);
+    expect(statusOf(receipts[0], 600_000)).toBe("already_acknowledged");
+    expect(statusOf(receipts[0], 1_200_000)).toBe("unknown");
     expect([...ledger.takeChanges().batches]).toEqual([[1, undefined]]);
+  });
+
+  it("knows after a restart what was acknowledged, also in a batch of which some is lost and some is held", () => {
+    const ledger = new ClaimLedger(at(0));
+    const batch = ledger.openBatch({ readerId: "w", leaseMs: 1_000 }, at(0));
+    const receipts = [1, 2, 3, 4].map((sequence) => ledger.grant(sequence, "", batch).receipt);
+    ledger.closeBatch(batch, at(0));
+    const [first = "", second = "", third = "", fourth = ""] = receipts;
+    ledger.settle("w", { receipt: first, action: "acknowledge" }, at(0));
+    ledger.settle("w", { receipt: second, action: "release", delayMs: 0 }, at(0));
+    ledger.settle("w", { receipt: third, action: "extend", leaseMs: 5_000 }, at(0));
+    const { records, batches } = ledger.takeChanges();
+    const again = new ClaimLedger(at(500), {
+      settled: [{ start: 1, end: 1 }],
+      records: [...records.values()].flatMap((record) => record ?? []),
+      batches: [...batches.values()].flatMap((stored) => stored ?? []),
+    });
+    const statuses = receipts.map((receipt) => again.settle("w", { receipt, action: "acknowledge" }, at(500)).status);
+    expect(statuses).toEqual(["already_acknowledged", "lost", "acknowledged", "acknowledged"]);
+    expect(again.settle("w", { receipt: third, action: "acknowledge" }, at(500)).status).toBe("already_acknowledged");
+    expect(again.settle("stranger", { receipt: fourth, action: "acknowledge" }, at(500)).status).toBe("unknown");
   });
 
   it("believes a later batch, and what is stored by itself, more than an earlier batch", () => {
@@ -101,21 +135,18 @@ describe("ClaimLedger", () => {
       token: "0".repeat(20),
       claims: of,
     });
-    const ledger = new ClaimLedger(() => 0, {
+    const ledger = new ClaimLedger(at(0), {
       settled: [{ start: 3, end: 3 }],
       records: [{ sequence: 2, lane: "", deliveries: 1, state: "returned" }],
       batches: [stored(1, "early", claims), stored(2, "late", claims.slice(0, 1))],
     });
-    expect(ledger.stats("g", 1, 3, new DueTimes())).toMatchObject({ ready: 1, claimed: 1 });
-    expect(ledger.settle("late", { receipt: sequenceToken(1, "0".repeat(20)), action: "acknowledge" }).status).toBe("acknowledged");
-    // The early batch has nothing left, the late one has just ended.
-    expect(ledger.takeChanges().batches).toEqual(
-      new Map([
-        [1, undefined],
-        [2, undefined],
-      ]),
-    );
-    expect(ledger.openBatch({ readerId: "next", leaseMs: 1_000 }).number).toBe(3);
+    expect(ledger.stats("g", 1, 3, new DueTimes(), at(0))).toMatchObject({ ready: 1, claimed: 1 });
+    expect(ledger.settle("late", { receipt: sequenceToken(1, "0".repeat(20)), action: "acknowledge" }, at(0)).status).toBe("acknowledged");
+    // The early batch knows of the third message alone, and the late one of the first: they name what was acknowledged.
+    expect([...ledger.takeChanges().batches].map(([number, batch]) => [number, batch?.claims.map(({ sequence }) => sequence)])).toEqual([
+      [1, [3]],
+    ]);
+    expect(ledger.openBatch({ readerId: "next", leaseMs: 1_000 }, at(0)).number).toBe(3);
   });
 });
 
@@ -124,8 +155,8 @@ describe("what a group knows of cancelled messages", () => {
     Array.from({ length: upTo }, (_, index) => index + 1).filter((sequence) => ledger.isCancelled(sequence));
 
   it("is the last ten thousand of them; the others are settled, and nothing more", () => {
-    const ledger = new ClaimLedger(() => 0);
-    for (let sequence = 1; sequence <= 10_050; sequence++) ledger.orders.cancel({ sequence, lane: "" }, "no more");
+    const ledger = new ClaimLedger(at(0));
+    for (let sequence = 1; sequence <= 10_050; sequence++) ledger.orders.cancel({ sequence, lane: "" }, "no more", at(0));
     expect([cancelled(ledger, 10_050).length, ledger.isCancelled(50), ledger.isCancelled(51), ledger.isSettled(1)]).toEqual([
       10_000,
       false,
@@ -135,12 +166,12 @@ describe("what a group knows of cancelled messages", () => {
   });
 
   it("is all of those with a key that have something unsettled before them, because they were not in their turn", () => {
-    const ledger = new ClaimLedger(() => 0);
-    for (let sequence = 2; sequence <= 10_050; sequence++) ledger.orders.cancel({ sequence, lane: "", key: "k" });
+    const ledger = new ClaimLedger(at(0));
+    for (let sequence = 2; sequence <= 10_050; sequence++) ledger.orders.cancel({ sequence, lane: "", key: "k" }, undefined, at(0));
     expect(cancelled(ledger, 10_050).length).toBe(10_049);
-    const { receipt } = ledger.grant(1, "", ledger.openBatch({ readerId: "w", leaseMs: 1_000 }));
-    ledger.settle("w", { receipt, action: "acknowledge" });
-    for (let sequence = 10_051; sequence <= 10_060; sequence++) ledger.orders.cancel({ sequence, lane: "", key: "k" });
+    const { receipt } = ledger.grant(1, "", ledger.openBatch({ readerId: "w", leaseMs: 1_000 }, at(0)));
+    ledger.settle("w", { receipt, action: "acknowledge" }, at(0));
+    for (let sequence = 10_051; sequence <= 10_060; sequence++) ledger.orders.cancel({ sequence, lane: "", key: "k" }, undefined, at(0));
     expect(cancelled(ledger, 10_060).length).toBe(10_000);
   });
 });

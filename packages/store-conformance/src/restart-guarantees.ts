@@ -94,6 +94,33 @@ export const restartGuarantees: readonly Guarantee[] = [
     },
   },
   {
+    id: "store/restart-repeated",
+    says: "knows after a restart what was acknowledged, for ten minutes: of a call some of whose claims are held, given back, or held on to",
+    needs: "durable",
+    async prove(bench) {
+      const before = await bench.open();
+      await fill(before, 5);
+      const claims = await claimSome(before, "w", 4);
+      const single = await claimSome(before, "w", 1);
+      await settle(before, "w", [...claims.slice(0, 1), ...single]);
+      await release(before, "w", claims.slice(1, 2));
+      await before.settle("default", "w", [{ receipt: claims[2]?.receipt ?? "", action: "extend", leaseMs: 900_000 }]);
+      await bench.restart();
+      const log = await bench.open();
+      equal(await settle(log, "w", [...claims.slice(0, 1), ...single]), ["already_acknowledged", "already_acknowledged"]);
+      equal(await settle(log, "w", claims.slice(2)), ["acknowledged", "acknowledged"]);
+      await bench.clock.advance(5 * 60_000);
+      await bench.restart();
+      const again = await bench.open();
+      const acknowledged = [...claims.slice(0, 1), ...claims.slice(2), ...single];
+      equal(
+        await settle(again, "w", acknowledged),
+        acknowledged.map(() => "already_acknowledged"),
+      );
+      equal(await settle(again, "stranger", acknowledged.slice(0, 1)), ["unknown"]);
+    },
+  },
+  {
     id: "store/restart-delays",
     says: "keeps delays: of a write, and of a nack (G2.4)",
     needs: "durable",

@@ -18,13 +18,18 @@ export const settlementGuarantees: readonly Guarantee[] = [
   },
   {
     id: "store/settle-repeated",
-    says: "answers a repeated acknowledgement with already_acknowledged",
+    says: "answers a repeated acknowledgement with already_acknowledged for ten minutes, and one of what was given back with lost",
     async prove(bench) {
       const log = await bench.open();
-      await fill(log, 1);
-      const claims = await claimSome(log, "w", 1);
-      await settle(log, "w", claims);
-      equal(await settle(log, "w", claims), ["already_acknowledged"]);
+      await fill(log, 3);
+      const claims = await claimSome(log, "w", 2);
+      const [late] = await Promise.all([claimSome(log, "w", 1), settle(log, "w", claims.slice(0, 1)), release(log, "w", claims.slice(1))]);
+      await settle(log, "w", late);
+      equal(await settle(log, "w", claims), ["already_acknowledged", "lost"]);
+      await bench.clock.advance(10 * 60_000 - 1);
+      equal(await settle(log, "w", [...claims, ...late]), ["already_acknowledged", "lost", "already_acknowledged"]);
+      equal(await settle(log, "w", claims.slice(0, 1), "dead-letter"), ["lost"]);
+      equal(await settle(log, "stranger", claims), ["unknown", "unknown"]);
     },
   },
   {

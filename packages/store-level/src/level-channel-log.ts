@@ -276,7 +276,7 @@ export class LevelChannelLog implements GuardedLog {
     const now = this.#clock.now();
     await this.#engine.commit(this.#current.generation, await planForgetting(database, this.#keys, now), undefined);
     await this.#groups.expire();
-    if (policy.maxDeadAgeMs !== undefined) await this.#groups.work.forgetDead(this.#engine.steady.now() - policy.maxDeadAgeMs);
+    await this.#groups.work.forget(policy);
     const spared = await sparedDead(database, this.#current.state, this.#reader, policy);
     let removed = 0;
     for (let from = 1; from < Infinity;) {
@@ -322,8 +322,9 @@ export class LevelChannelLog implements GuardedLog {
     const database = await this.#engine.database();
     await this.#groups.expire();
     const state = this.#current.state;
-    const nobodys = new ClaimLedger(() => state.steady.now(), { settled: state.settledForAll });
-    const { group: _group, ...counts } = await groupStats("", nobodys, this.#view(database, state));
+    const step = state.step();
+    const nobodys = new ClaimLedger(step, { settled: state.settledForAll });
+    const { group: _group, ...counts } = await groupStats("", nobodys, this.#view(database, state), step);
     return counts;
   }
 
@@ -339,7 +340,7 @@ export class LevelChannelLog implements GuardedLog {
       first: view.first,
       last: view.last,
       expired: state.expired.countWithin(view.first, view.last),
-      groups: await Promise.all([...state.ledgers].map(([name, ledger]) => groupStats(name, ledger, view))),
+      groups: await Promise.all([...state.ledgers].map(([name, ledger]) => groupStats(name, ledger, view, state.step()))),
       cursors: await Promise.all(cursors.map((cursor) => cursorStats(cursor, view))),
     };
   }

@@ -52,7 +52,8 @@ export class LevelGroups {
 
   /** The state is another one now. */
   reload(): void {
-    for (const ledger of this.#parts.current.state.ledgers.values()) ledger.setMaxDeliveries(this.#maxDeliveries);
+    for (const ledger of this.#parts.current.state.ledgers.values())
+      ledger.setMaxDeliveries(this.#maxDeliveries, this.#parts.current.state.step());
     this.work.reload();
   }
 
@@ -83,12 +84,13 @@ export class LevelGroups {
   #log(): GroupLog {
     const { engine, keys, reader, addressed, current, announce } = this.#parts;
     return {
+      step: () => current.state.step(),
       get ledgers() {
         return current.state.ledgers;
       },
       newLedger: () => {
-        const { steady, settledForAll } = current.state;
-        return new ClaimLedger(() => steady.now(), { settled: settledForAll }, { maxDeliveries: this.#maxDeliveries });
+        const { state } = current;
+        return new ClaimLedger(state.step(), { settled: state.settledForAll }, { maxDeliveries: this.#maxDeliveries });
       },
       sourceOf: (group, ledger) => this.#source(group, ledger),
       get extent() {

@@ -1,5 +1,14 @@
 import type { GroupRegime, SteadyClock } from "@sssn/core";
-import { ClaimLedger, DueTimes, IntervalSet, type ClaimBatch, type ClaimRecord, type Interval } from "@sssn/core/log-state";
+import {
+  ClaimLedger,
+  DueTimes,
+  FreshStep,
+  IntervalSet,
+  type Step,
+  type ClaimBatch,
+  type ClaimRecord,
+  type Interval,
+} from "@sssn/core/log-state";
 import type { Database } from "./database-folder.js";
 import type { Commit } from "./engine.js";
 import { corrupted, decodeMessage } from "./records.js";
@@ -82,12 +91,18 @@ export class LogState {
     const expired = new IntervalSet(await readIntervals(database, keys.expired));
     const superseded = new IntervalSet(await readIntervals(database, keys.superseded));
     const ledgers = await loadLedgers(database, keys, steady, [...removed]);
-    for (const ledger of ledgers.values()) for (const retired of [expired, superseded]) ledger.orders.expireAll(retired);
+    for (const ledger of ledgers.values())
+      for (const retired of [expired, superseded]) ledger.orders.expireAll(retired, new FreshStep(steady.now()));
     const work = new WorkIndex(keys, addressed, header.order);
     const state = new LogState(keys.header, { steady, header: { time, ...header }, removed, expired, superseded, ledgers, work });
     await readDueTimes(database, keys.delayed, steady.now(), state.delayed);
     await readDueTimes(database, keys.expiring, 0, state.expiring);
     return state;
+  }
+
+  /** What is done with the work of the groups now. */
+  step(): Step {
+    return new FreshStep(this.steady.now());
   }
 
   get first(): number {
@@ -194,5 +209,5 @@ async function loadLedgers(
     if (regime) group.regime = regime;
     if (grants) group.grants.push(grants);
   }
-  return new Map([...found].map(([name, stored]) => [name, new ClaimLedger(() => steady.now(), stored)]));
+  return new Map([...found].map(([name, stored]) => [name, new ClaimLedger(new FreshStep(steady.now()), stored)]));
 }

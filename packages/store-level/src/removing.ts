@@ -62,7 +62,7 @@ export async function sparedDead(
   reader: MessageReader,
   { maxBytes }: RetentionPolicy,
 ): Promise<Spared> {
-  const sequences = new Set([...state.ledgers.values()].flatMap((ledger) => ledger.deadSequences));
+  const sequences = new Set([...state.ledgers.values()].flatMap((ledger) => ledger.deadSequences(state.step())));
   let bytes = 0;
   if (maxBytes !== undefined) {
     const all = [...sequences];
@@ -134,7 +134,11 @@ export function planSuperseding(
   state.work.name(name, by, puts);
   if (!replaced || state.isRetired(replaced.sequence)) return;
   const { sequence, key } = replaced;
-  const outcomes = [...state.ledgers.values()].map((ledger) => ledger.orders.supersede(sequence, key));
+  const step = state.step();
+  const outcomes = [...state.ledgers.values()].map((ledger) => {
+    ledger.refresh(step);
+    return ledger.orders.supersede({ sequence, key }, step);
+  });
   for (const [group, ledger] of state.ledgers) ledgerWrites(keys, group, ledger, puts, deletes);
   if (!outcomes.every((isReplaced) => isReplaced)) return;
   const ranges: ChangedRanges = new Map();
@@ -154,6 +158,7 @@ export function planRemoval(
   const removedRanges: ChangedRanges = new Map();
   const expiredRanges: ChangedRanges = new Map();
   const supersededRanges: ChangedRanges = new Map();
+  const step = state.step();
   let removed = 0;
   for (const { message, givenId, bytes } of victims) {
     const { sequence } = message;
@@ -174,7 +179,7 @@ export function planRemoval(
     if (givenId) forgetId(message, keys, now, puts, deletes);
     const { key } = message;
     state.work.remove(database, message, key === undefined ? undefined : earlierOfKeys.get(key), puts, deletes);
-    for (const ledger of state.ledgers.values()) ledger.orders.remove(sequence, key);
+    for (const ledger of state.ledgers.values()) ledger.orders.remove({ sequence, key }, step);
     state.count--;
     state.bytes -= bytes;
     removed++;
@@ -194,11 +199,12 @@ export function planExpiry(state: LogState, keys: ChannelKeys, now: number): Com
   const puts: [string, string][] = [];
   const deletes: string[] = [];
   const ranges: ChangedRanges = new Map();
+  const step = state.step();
   for (const { sequence, at, key } of due) {
     addTo(state.expired, sequence, ranges);
     deletes.push(keys.expiringEntry(at, sequence));
     if (key !== undefined) deletes.push(keys.keyed(key, sequence));
-    for (const ledger of state.ledgers.values()) ledger.orders.expire(sequence, key);
+    for (const ledger of state.ledgers.values()) ledger.orders.expire({ sequence, key }, step);
   }
   rangeWrites(keys.expired, ranges, puts, deletes);
   for (const [name, ledger] of state.ledgers) ledgerWrites(keys, name, ledger, puts, deletes);

@@ -1,36 +1,45 @@
 import type { LiveBatch } from "./claim-batches.js";
 import type { LedgerEntry } from "./claim-record.js";
 
-interface Worker {
-  /** How many leases it has. */
+/** A worker, as far as a group knows it. */
+export interface Worker {
+  readonly name: string;
+  /** How many leases it has, and calls that go on claiming. */
   held: number;
   /** What it is known or taken to have begun with, and is not done with. */
   readonly begun: Set<number>;
+}
+
+/** A {@link Worker} in a snapshot. */
+export interface WorkerState {
+  readonly name: string;
+  readonly begun: readonly number[];
 }
 
 /** What each worker has begun with, for as long as it holds anything. */
 export class BegunJobs {
   readonly #workers = new Map<string, Worker>();
 
-  /** A lease is granted. */
-  hold(worker: string): void {
-    const known = this.#workers.get(worker);
-    if (known) known.held++;
-    else this.#workers.set(worker, { held: 1, begun: new Set() });
+  /** One more lease, or call, of a worker. */
+  hold(name: string): Worker {
+    const known = this.#workers.get(name);
+    if (known) {
+      known.held++;
+      return known;
+    }
+    const worker = { name, held: 1, begun: new Set<number>() };
+    this.#workers.set(name, worker);
+    return worker;
   }
 
   /** A lease has ended. */
-  letGo(worker: string | undefined): void {
-    const known = this.#workers.get(worker ?? "");
-    if (known && --known.held === 0) this.#workers.delete(worker ?? "");
+  letGo(worker: Worker | undefined): void {
+    if (worker && --worker.held === 0) this.#workers.delete(worker.name);
   }
 
-  add(worker: string | undefined, sequence: number): void {
-    this.#workers.get(worker ?? "")?.begun.add(sequence);
-  }
-
-  delete(worker: string | undefined, sequence: number): void {
-    this.#workers.get(worker ?? "")?.begun.delete(sequence);
+  /** A call has ended. */
+  release(name: string): void {
+    this.letGo(this.#workers.get(name));
   }
 
   /**
@@ -39,29 +48,32 @@ export class BegunJobs {
    * @param batchOf the batch in which a message is held, unless it is held by itself.
    */
   mayHave(entry: LedgerEntry, batchOf: (sequence: number) => LiveBatch | undefined): boolean {
-    const { batch } = entry;
+    const { batch, worker } = entry;
     // What was extended by itself was being worked on.
-    if (!batch) return true;
+    if (!batch || entry.isStored) return true;
     // Once a message, so that one which kills its workers dies in any case.
     if (batch.isRepeated && !entry.wasDoubted) return !(entry.wasDoubted = true);
     if (batch.working === undefined) return true;
-    if (!batch.isJudged) this.#judge(batch, batch.working, batchOf);
-    return this.#workers.get(batch.worker)?.begun.has(entry.sequence) ?? false;
+    if (!batch.isJudged) judge(batch, batch.working, worker, batchOf);
+    return worker?.begun.has(entry.sequence) ?? false;
   }
 
-  /** A worker takes its messages in their order, and works on so many at once: those and no more can it have begun with. */
-  #judge(batch: LiveBatch, working: number, batchOf: (sequence: number) => LiveBatch | undefined): void {
-    batch.isJudged = true;
-    const begun = this.#workers.get(batch.worker)?.begun;
-    for (const { sequence } of batch.claims) {
-      if (!begun || begun.size >= working) return;
-      if (batchOf(sequence) === batch) begun.add(sequence);
-    }
+  snapshot(): readonly WorkerState[] {
+    const workers = [...this.#workers.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
+    return workers.map(({ name, begun }) => ({ name, begun: [...begun] }));
   }
 
-  /** Forgets those that do not satisfy the condition. */
-  keep(worker: string, condition: (sequence: number) => boolean): void {
-    const begun = this.#workers.get(worker)?.begun;
-    for (const sequence of begun ?? []) if (!condition(sequence)) begun?.delete(sequence);
+  /** Those who hold nothing are not restored. */
+  restore(workers: readonly WorkerState[]): void {
+    for (const { name, begun } of workers) for (const sequence of begun) this.#workers.get(name)?.begun.add(sequence);
+  }
+}
+
+/** A worker takes its messages in their order, and works on so many at once: those and no more can it have begun with. */
+function judge(batch: LiveBatch, working: number, worker: Worker | undefined, batchOf: (sequence: number) => LiveBatch | undefined): void {
+  batch.isJudged = true;
+  for (const { sequence } of batch.claims) {
+    if (!worker || worker.begun.size >= working) return;
+    if (batchOf(sequence) === batch) worker.begun.add(sequence);
   }
 }

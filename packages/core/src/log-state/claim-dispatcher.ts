@@ -4,6 +4,7 @@ import type { ClaimLedger } from "./claim-ledger.js";
 import type { Grant } from "./claim-record.js";
 import { KeyOrder } from "./key-order.js";
 import type { LaneSource, SizedMessage, WaitingMessage } from "./lane-source.js";
+import type { Step } from "./step.js";
 import { COMMON_LANE, laneName, type WorkLane } from "./work-lane.js";
 
 /** Messages that a lane looks ahead, so that claiming one at a time does not read the log one at a time. */
@@ -30,6 +31,8 @@ interface ClaimCall {
   /** How much room the messages take that did not have to be read. */
   bytes: number;
   batch: LiveBatch | undefined;
+  /** When it was granted something last. */
+  step: Step;
 }
 
 interface Next {
@@ -56,56 +59,73 @@ export class ClaimDispatcher {
   readonly #ledger: ClaimLedger;
   readonly #source: LaneSource;
   readonly #order: KeyOrder;
+  readonly #step: () => Step;
   readonly #lanes = new Map<string, Lane>();
   readonly #audiences = new Map<string | undefined, Audience>();
 
-  constructor(ledger: ClaimLedger, source: LaneSource) {
+  /** @param step what is done now. */
+  constructor(ledger: ClaimLedger, source: LaneSource, step: () => Step) {
     this.#ledger = ledger;
     this.#source = source;
     this.#order = new KeyOrder(ledger, source);
+    this.#step = step;
   }
 
   async claim(request: ClaimRequest): Promise<ClaimPage> {
     const repeated = this.#ledger.grantedTo(request).map((grant) => ({ grant }));
-    if (repeated.length > 0) return { claims: this.#tell(repeated, (await this.#load(repeated)) ?? NOTHING_LOADED, Infinity) };
-    const call: ClaimCall = { request, granted: [], bytes: 0, batch: undefined };
+    if (repeated.length > 0) {
+      const found = (await this.#load(repeated)) ?? NOTHING_LOADED;
+      return { claims: this.#tell(repeated, found, Infinity, this.#step()) };
+    }
+    const call: ClaimCall = { request, granted: [], bytes: 0, batch: undefined, step: this.#step() };
     const { granted } = call;
     let loaded = NOTHING_LOADED;
     try {
-      for (let reading = this.#grant(call); reading; reading = this.#grant(call)) await reading;
+      for (let reading = this.#grant(call); reading; reading = this.#grant(call)) {
+        await reading;
+        call.step = this.#step();
+      }
       const loading = this.#load(granted);
-      if (loading) loaded = await loading;
+      if (loading) {
+        loaded = await loading;
+        call.step = this.#step();
+      }
     } catch (error) {
+      const step = this.#step();
       // Nobody will be told of them.
-      for (const { grant } of granted) this.#ledger.takeBack(grant.sequence);
+      for (const { grant } of granted) this.#ledger.takeBack(grant.sequence, step);
+      if (call.batch) this.#ledger.closeBatch(call.batch, step);
       throw error;
     }
-    if (call.batch) this.#ledger.closeBatch(call.batch);
+    const { step } = call;
+    if (call.batch) this.#ledger.closeBatch(call.batch, step);
     for (const lanes of this.#byPriority(request.audience)) for (const lane of lanes) this.#fetchAhead(lane);
-    const claims = this.#tell(granted, loaded, request.maxBytes ?? Infinity);
+    const claims = this.#tell(granted, loaded, request.maxBytes ?? Infinity, step);
     this.#ledger.told(claims.length);
     if (granted.length > 0) await this.#source.persist();
     if (claims.length > 0) return { claims };
-    const nextAvailableInMs = this.#ledger.nextAvailableInMs();
+    const nextAvailableInMs = this.#ledger.nextAvailableInMs(this.#step());
     return nextAvailableInMs === undefined ? { claims } : { claims, nextAvailableInMs };
   }
 
   /** Leases what the call may have, one after the other. @returns what has to be read before it can go on; `undefined`: it has all that it may. */
   #grant(call: ClaimCall): Promise<unknown> | undefined {
-    const { request, granted } = call;
+    const { request, granted, step } = call;
     const { limit, audience, maxBytes = Infinity } = request;
-    this.#ledger.refresh();
-    while (granted.length < limit) {
-      const reading = this.#missing(audience);
-      if (reading) return reading;
-      if (!this.#ledger.mayGrant) break;
-      const next = this.#next(audience);
-      const size = next?.fresh?.found?.bytes ?? 0;
-      if (!next || (granted.length > 0 && call.bytes + size > maxBytes)) break;
+    this.#ledger.refresh(step);
+    if (this.#ledger.keys.hasAdvances) return this.#order.advance(step);
+    const byPriority = this.#byPriority(audience);
+    while (granted.length < limit && this.#ledger.mayGrant(step)) {
+      const next = this.#next(byPriority);
+      if (!next) break;
+      if ("short" in next) return Promise.all(next.short.map((lane) => this.#fetch(lane)));
+      const found = next.fresh?.found;
+      const size = found?.bytes ?? 0;
+      if (granted.length > 0 && call.bytes + size > maxBytes) break;
       if (next.fresh) next.lane.ahead.shift();
       call.bytes += size;
-      call.batch ??= this.#ledger.openBatch(request);
-      granted.push({ grant: this.#ledger.grant(next.sequence, next.lane.name, call.batch), found: next.fresh?.found });
+      call.batch ??= this.#ledger.openBatch(request, step);
+      granted.push({ grant: this.#ledger.grant(next.sequence, next.lane.name, call.batch), found });
     }
     return undefined;
   }
@@ -117,18 +137,17 @@ export class ClaimDispatcher {
   }
 
   /** The claims with their messages. Before anything of it is stored, what is too much for one answer is taken back. */
-  #tell(granted: readonly Granted[], loaded: ReadonlyMap<number, SizedMessage>, maxBytes: number): ClaimedMessage[] {
-    const steady = this.#ledger.now;
+  #tell(granted: readonly Granted[], loaded: ReadonlyMap<number, SizedMessage>, maxBytes: number, step: Step): ClaimedMessage[] {
     const claims: ClaimedMessage[] = [];
     let sum = 0;
     for (const { grant, found = loaded.get(grant.sequence) } of granted) {
       if (!found) continue;
       const { sequence, receipt, deliveries } = grant;
-      const expiresAt = this.#ledger.entry(sequence)?.expiresAt ?? steady;
-      if (claims.length > 0 && sum + found.bytes > maxBytes) this.#ledger.takeBack(sequence);
+      const expiresAt = this.#ledger.entry(sequence)?.expiresAt ?? step.now;
+      if (claims.length > 0 && sum + found.bytes > maxBytes) this.#ledger.takeBack(sequence, step);
       else {
         sum += found.bytes;
-        claims.push({ message: found.message, receipt, deliveries, expiresAt, leaseMs: Math.max(0, expiresAt - steady) });
+        claims.push({ message: found.message, receipt, deliveries, expiresAt, leaseMs: Math.max(0, expiresAt - step.now) });
       }
     }
     return claims;
@@ -151,23 +170,6 @@ export class ClaimDispatcher {
     let lane = this.#lanes.get(name);
     if (!lane) this.#lanes.set(name, (lane = { ...of, name, fetched: this.#ledger.nextUnsettled(1) - 1, ahead: [] }));
     return lane;
-  }
-
-  /** Reads what is missing to know which message comes next; `undefined`: nothing is. */
-  #missing(audience: string | undefined): Promise<unknown> | undefined {
-    if (this.#ledger.keys.hasAdvances) return this.#order.advance();
-    const short = this.#shortLanes(audience);
-    return short.length === 0 ? undefined : Promise.all(short.map((lane) => this.#fetch(lane)));
-  }
-
-  /** Of those that may come next, the lanes that have to be read first. */
-  #shortLanes(audience: string | undefined): readonly Lane[] {
-    for (const lanes of this.#byPriority(audience)) {
-      const short = lanes.filter((lane) => this.#isShort(lane));
-      if (short.length > 0) return short;
-      if (this.#lowest(lanes)) return [];
-    }
-    return [];
   }
 
   #isShort(lane: Lane): boolean {
@@ -198,7 +200,7 @@ export class ClaimDispatcher {
       const { sequence, key, availableAt } = waiting;
       if (this.#ledger.isTaken(sequence)) continue;
       if (key !== undefined) await this.#lineUp(lane, waiting, key);
-      else if (availableAt !== undefined) this.#ledger.lineUp({ sequence, lane: lane.name, availableAt });
+      else if (availableAt !== undefined) this.#ledger.lineUp({ sequence, lane: lane.name, availableAt }, this.#step());
       else lane.ahead.push(waiting);
     }
     lane.fetched = Math.max(lane.fetched, position);
@@ -207,11 +209,14 @@ export class ClaimDispatcher {
   /** One that is behind another of its key is found when that one has ended. */
   async #lineUp(lane: Lane, waiting: WaitingMessage, key: string): Promise<void> {
     const { sequence, availableAt } = waiting;
-    if (await this.#order.isAtTurn(waiting, key)) this.#ledger.lineUp({ sequence, lane: lane.name, key, availableAt });
+    if (await this.#order.isAtTurn(waiting, key)) this.#ledger.lineUp({ sequence, lane: lane.name, key, availableAt }, this.#step());
   }
 
-  #next(audience: string | undefined): Next | undefined {
-    for (const lanes of this.#byPriority(audience)) {
+  /** What comes next, or the lanes that have to be read to know it; `undefined`: there is nothing. */
+  #next(byPriority: Lanes): Next | { readonly short: readonly Lane[] } | undefined {
+    for (const lanes of byPriority) {
+      const short = lanes.filter((lane) => this.#isShort(lane));
+      if (short.length > 0) return { short };
       const lowest = this.#lowest(lanes);
       if (lowest) return lowest;
     }

@@ -1,13 +1,13 @@
 import { BegunJobs } from "./begun-jobs.js";
-import { ClaimBatches, type ClaimBatch } from "./claim-batches.js";
+import { ClaimBatches, type ClaimBatch, type LiveBatch } from "./claim-batches.js";
 import { ClaimQueues } from "./claim-queues.js";
 import { GroupCounters } from "./group-totals.js";
 import { endLease, endLife, toRecord, type ClaimRecord, type LedgerEntry } from "./claim-record.js";
 import { DeadLetters } from "./dead-letters.js";
 import type { Interval } from "./interval-set.js";
-import { PastClaims } from "./past-claims.js";
 import { SettledLately } from "./settled-lately.js";
 import { SettledRanges } from "./settled-ranges.js";
+import type { Step } from "./step.js";
 
 /** What of a group's entries has changed. */
 interface EntryChanges {
@@ -31,20 +31,18 @@ export class ClaimEntries {
   readonly dead = new DeadLetters();
   readonly cancelled = new Set<number>();
   readonly lately = new SettledLately();
-  readonly past = new PastClaims();
-  readonly batches = new ClaimBatches();
+  readonly batches: ClaimBatches;
   readonly begun = new BegunJobs();
   readonly counters: GroupCounters;
   maxDeliveries: number;
-  readonly #now: () => number;
   readonly #bySequence = new Map<number, LedgerEntry>();
   #changed = new Map<number, ClaimRecord | undefined>();
   #mayWake = false;
 
-  constructor(now: () => number, settled: Iterable<Interval>, maxDeliveries: number) {
-    this.#now = now;
+  constructor(settled: Iterable<Interval>, maxDeliveries: number, now: number) {
     this.settled = new SettledRanges(settled);
-    this.counters = new GroupCounters(now());
+    this.batches = new ClaimBatches(now);
+    this.counters = new GroupCounters(now);
     this.maxDeliveries = maxDeliveries;
   }
 
@@ -61,6 +59,19 @@ export class ClaimEntries {
     return this.#bySequence.values();
   }
 
+  /** The batch in which a message is held, unless it is held by itself. */
+  batchOf(sequence: number): LiveBatch | undefined {
+    const entry = this.#bySequence.get(sequence);
+    return entry?.isStored ? undefined : entry?.batch;
+  }
+
+  /** A claim of a snapshot finds its batch. */
+  attach(entry: LedgerEntry): void {
+    const { state, receipt } = entry;
+    const batch = state === "leased" && receipt !== undefined ? this.batches.ofReceipt(receipt) : undefined;
+    if (batch) Object.assign(entry, { batch, worker: this.begun.hold(batch.worker) });
+  }
+
   /** A new entry, in the place that its state gives it. */
   add(entry: LedgerEntry): void {
     this.#bySequence.set(entry.sequence, entry);
@@ -73,44 +84,53 @@ export class ClaimEntries {
   lease(entry: LedgerEntry): void {
     if (this.#bySequence.has(entry.sequence)) this.queues.delete(entry);
     else this.#bySequence.set(entry.sequence, entry);
-    if (entry.isStored) this.#changed.set(entry.sequence, undefined);
+    if (!entry.isStored) return;
+    this.#changed.set(entry.sequence, undefined);
     delete entry.isStored;
   }
 
-  /** Its reader has it no more. */
-  endWork({ worker, sequence }: LedgerEntry): void {
-    this.begun.delete(worker, sequence);
+  /** Its reader has it no more. What lapsed may still be worked on. */
+  endWork(entry: LedgerEntry, end: "acknowledged" | "lost" | "lapsed", now: number): void {
+    const { worker, sequence, batch } = entry;
     this.begun.letGo(worker);
+    if (end !== "lapsed") worker?.begun.delete(sequence);
+    if (!batch) return;
+    if (end === "acknowledged") this.batches.acknowledged(batch, now);
+    else {
+      this.batches.lost(batch, sequence, now);
+      delete entry.batch;
+      delete entry.worker;
+    }
   }
 
   /** A delivery has ended without an acknowledgement: the message is available again, or it had its last chance. */
-  comeBack(entry: LedgerEntry, delayMs = 0): void {
-    if (entry.deliveries >= this.maxDeliveries) this.die(entry);
-    else if (entry.isPast) this.finish(entry);
-    else this.release(entry, delayMs);
+  comeBack(entry: LedgerEntry, step: Step, delayMs = 0): void {
+    if (entry.deliveries >= this.maxDeliveries) this.die(entry, step);
+    else if (entry.isPast) this.finish(entry, step.now);
+    else this.release(entry, step.now, delayMs);
   }
 
   /** What came back under a policy that allowed more deliveries. */
-  dieIfExhausted(entry: LedgerEntry): void {
+  dieIfExhausted(entry: LedgerEntry, step: Step): void {
     if ((entry.state !== "delayed" && entry.state !== "returned") || entry.deliveries < this.maxDeliveries) return;
     this.queues.delete(entry);
-    this.die(entry);
+    this.die(entry, step);
   }
 
-  die(entry: LedgerEntry): void {
+  die(entry: LedgerEntry, step: Step): void {
     this.counters.count("deadLettered");
-    endLife(entry, this.#now());
+    endLife(entry, step);
     this.#leave(entry);
     this.dead.add(entry);
     this.changed(entry);
     this.settled.add(entry.sequence);
   }
 
-  release(entry: LedgerEntry, delayMs = 0): void {
+  release(entry: LedgerEntry, now: number, delayMs = 0): void {
     endLease(entry);
     if (delayMs > 0) {
       entry.state = "delayed";
-      entry.availableAt = this.#now() + delayMs;
+      entry.availableAt = now + delayMs;
       entry.delayMs = delayMs;
       this.queues.push(entry);
     } else this.return(entry);
@@ -124,20 +144,20 @@ export class ClaimEntries {
     this.queues.push(entry);
   }
 
-  finish(entry: LedgerEntry): void {
+  finish(entry: LedgerEntry, now: number): void {
     this.forget(entry);
     this.settled.add(entry.sequence);
-    this.lately.add(entry.sequence, entry.deliveries, this.#now());
+    this.lately.add(entry.sequence, entry.deliveries, now);
   }
 
   /** Nobody is handed it any more, and whoever has it has lost it. */
-  cancel(entry: LedgerEntry, reason: string | undefined): void {
+  cancel(entry: LedgerEntry, reason: string | undefined, now: number): void {
     this.counters.count("cancelled");
     this.queues.delete(entry);
-    if (entry.state === "leased") this.endWork(entry);
+    if (entry.state === "leased") this.endWork(entry, "lost", now);
     this.dead.delete(entry.sequence);
     entry.state = "cancelled";
-    entry.cancelledAt = this.#now();
+    entry.cancelledAt = now;
     delete entry.availableAt;
     delete entry.delayMs;
     delete entry.isBehind;
@@ -171,16 +191,15 @@ export class ClaimEntries {
     if (state === "dead") this.dead.delete(sequence);
     if (state === "cancelled") this.cancelled.delete(sequence);
     this.#leave(entry);
-    if (entry.batch) this.batches.leave(entry.batch);
-    else if (entry.isStored) this.#changed.set(sequence, undefined);
+    if (entry.isStored) this.#changed.set(sequence, undefined);
   }
 
   /** A dead letter or a cancelled message gets another chance. */
-  revive(entry: LedgerEntry): void {
+  revive(entry: LedgerEntry, now: number): void {
     this.dead.delete(entry.sequence);
     this.cancelled.delete(entry.sequence);
     this.settled.delete(entry.sequence);
-    this.release(entry);
+    this.release(entry, now);
   }
 
   #leave(entry: LedgerEntry): void {
@@ -190,8 +209,6 @@ export class ClaimEntries {
 
   /** From here on it is stored by itself. */
   changed(entry: LedgerEntry): void {
-    if (entry.batch) this.batches.leave(entry.batch);
-    delete entry.batch;
     entry.isStored = true;
     this.#changed.set(entry.sequence, toRecord(entry));
   }

@@ -1,5 +1,5 @@
 import type { GroupRegime, SettleResult, Settlement } from "../ports/message-store.js";
-import { type BatchCall, type ClaimBatch, type LiveBatch } from "./claim-batches.js";
+import type { BatchCall, BatchedClaim, LiveBatch } from "./claim-batches.js";
 import { ClaimEntries } from "./claim-entries.js";
 import {
   restMs,
@@ -15,19 +15,22 @@ import {
 import type { DueTimes } from "./due-times.js";
 import { GroupLimits, type Allowance } from "./group-limits.js";
 import { LedgerOrders, type LedgerMessage } from "./ledger-orders.js";
+import { restoreStored } from "./ledger-restore.js";
+import { digestOf, restoreSnapshot, takeSnapshot, type LedgerSnapshot } from "./ledger-snapshot.js";
 import type { KeyTurns } from "./key-turns.js";
 import type { LatelySettled } from "./settled-lately.js";
 import { sequenceOfToken, sequenceToken } from "./random.js";
+import type { Step } from "./step.js";
 
 const NOTHING: ReadonlyMap<number, undefined> = new Map();
 const NO_CHANGES: LedgerChanges = { records: NOTHING, batches: NOTHING, settled: NOTHING, grants: NOTHING };
 
 /**
  * The claims of one group: who holds what until when, what came back, what waits, what is settled. Pure state without I/O and
- * without waiting, so every step is atomic; a store drives it and writes its {@link LedgerChanges}.
+ * without waiting, so every step is atomic; a store drives it and writes its {@link LedgerChanges}. What time it is, and what makes names
+ * unguessable, comes with each {@link Step}: the same steps have the same outcome wherever they are taken.
  */
 export class ClaimLedger {
-  readonly #now: () => number;
   /** Stands in for when a dead letter of an earlier release died. */
   readonly #openedAt: number;
   readonly #entries: ClaimEntries;
@@ -35,47 +38,37 @@ export class ClaimLedger {
   /** What happens without whoever claims. */
   readonly orders: LedgerOrders;
 
-  /** @param now steady time in ms since the epoch. */
-  constructor(now: () => number, stored: StoredLedger = {}, policy: LedgerPolicy = {}) {
-    const { settled = [], records = [], batches = [], regime, grants } = stored;
-    this.#now = now;
-    this.#openedAt = now();
-    this.#entries = new ClaimEntries(now, settled, policy.maxDeliveries ?? Infinity);
-    this.orders = new LedgerOrders(this.#entries, now, () => this.refresh());
+  constructor(step: Step, stored: StoredLedger = {}, policy: LedgerPolicy = {}) {
+    const { settled = [], regime, grants } = stored;
+    this.#openedAt = step.now;
+    this.#entries = new ClaimEntries(settled, policy.maxDeliveries ?? Infinity, step.now);
+    this.orders = new LedgerOrders(this.#entries);
     this.#limits = new GroupLimits(regime, grants);
-    for (const record of records) this.#restore({ ...record, place: -1, isStored: true });
-    for (const batch of [...batches].sort((left, right) => right.number - left.number)) this.#restoreBatch(batch);
+    restoreStored(this.#entries, stored, step);
   }
 
-  /** What is stored by itself, and what a later batch says, is newer than what a batch says. */
-  #restoreBatch(stored: ClaimBatch): void {
-    const { batches } = this.#entries;
-    const batch = batches.restore(stored);
-    const { readerId, leaseMs, expiresAt, token } = stored;
-    for (const claim of stored.claims) {
-      if (this.isTaken(claim.sequence)) continue;
-      const receipt = sequenceToken(claim.sequence, token);
-      this.#entries.begun.hold(batch.worker);
-      this.#restore({ ...claim, state: "leased", readerId, leaseMs, expiresAt, receipt, batch, worker: batch.worker, place: -1 });
-      batch.live++;
-    }
-    batches.settleRestored(batch);
+  /** A ledger that goes on as the one did that a snapshot was taken from. */
+  static restore(snapshot: LedgerSnapshot): ClaimLedger {
+    const { openedAt, settled, regime, grants, maxDeliveries } = snapshot;
+    const ledger = new ClaimLedger({ now: openedAt, token: "" }, { settled, regime, grants }, { maxDeliveries });
+    restoreSnapshot(ledger.#entries, snapshot);
+    return ledger;
   }
 
-  /** A lease or a delay never outlives its own length after a restart, whatever the wall clock did meanwhile. */
-  #restore(entry: LedgerEntry): void {
-    const { sequence, state, key } = entry;
-    if (state === "leased") entry.expiresAt = Math.min(entry.expiresAt ?? 0, this.#now() + (entry.leaseMs ?? 0));
-    if (state === "delayed") entry.availableAt = Math.min(entry.availableAt ?? 0, this.#now() + (entry.delayMs ?? Infinity));
-    this.#entries.add(entry);
-    if (entry.isBehind && key !== undefined) this.keys.look({ key, after: sequence - 1, isSure: false });
-    this.#entries.dieIfExhausted(entry);
+  /** Everything that it is, for {@link ClaimLedger.restore}. Not while a claim goes on. */
+  snapshot(): LedgerSnapshot {
+    return takeSnapshot(this.#entries, this.#limits, this.#openedAt);
+  }
+
+  /** Tells whether two ledgers that took the same steps are the same. */
+  digest(): string {
+    return digestOf(this.snapshot());
   }
 
   /** From now on; what came back before and had as many is dead at once. */
-  setMaxDeliveries(maxDeliveries: number): void {
+  setMaxDeliveries(maxDeliveries: number, step: Step): void {
     this.#entries.maxDeliveries = maxDeliveries;
-    for (const entry of [...this.#entries.all()]) this.#entries.dieIfExhausted(entry);
+    for (const entry of [...this.#entries.all()]) this.#entries.dieIfExhausted(entry, step);
   }
 
   /** What bounds the group's work. */
@@ -86,11 +79,6 @@ export class ClaimLedger {
   /** From now on, for everybody who claims in the group. */
   setRegime(regime: GroupRegime): void {
     this.#limits.set(regime);
-  }
-
-  /** Steady time, in ms since the epoch. */
-  get now(): number {
-    return this.#now();
   }
 
   /** Whose turn it is among the messages of each key. */
@@ -114,14 +102,14 @@ export class ClaimLedger {
   }
 
   /** In which state the entry of a message is; `undefined`: it has none. One that is behind another of its key may be due without anybody having looked. */
-  stateOf(sequence: number): ClaimRecord["state"] | undefined {
+  stateOf(sequence: number, { now }: Step): ClaimRecord["state"] | undefined {
     const entry = this.#entries.get(sequence);
-    return entry?.state === "delayed" && (entry.availableAt ?? 0) <= this.#now() ? "returned" : entry?.state;
+    return entry?.state === "delayed" && (entry.availableAt ?? 0) <= now ? "returned" : entry?.state;
   }
 
   /** The messages that have an entry in a state, in no particular order. */
-  sequencesIn(state: ClaimRecord["state"]): readonly number[] {
-    return [...this.#entries.all()].map(({ sequence }) => sequence).filter((sequence) => this.stateOf(sequence) === state);
+  sequencesIn(state: ClaimRecord["state"], step: Step): readonly number[] {
+    return [...this.#entries.all()].map(({ sequence }) => sequence).filter((sequence) => this.stateOf(sequence, step) === state);
   }
 
   /** Whether nobody needs to look for this message: it is settled, or there is an entry for it. */
@@ -154,32 +142,31 @@ export class ClaimLedger {
   }
 
   /** Brings back what has expired and what has waited long enough. */
-  refresh(): void {
-    const now = this.#now();
+  refresh(step: Step): void {
+    const { now } = step;
     const { queues, begun } = this.#entries;
-    for (let entry = queues.takeLapsed(now); entry; entry = queues.takeLapsed(now)) {
+    for (const entry of queues.takeLapsed(now)) {
       this.#entries.counters.count("lapsed");
-      this.#entries.past.remember(entry, "lost");
-      if (!begun.mayHave(entry, (sequence) => this.#entries.get(sequence)?.batch)) entry.deliveries--;
-      this.#entries.comeBack(entry);
-      begun.letGo(entry.worker);
+      if (!begun.mayHave(entry, (sequence) => this.#entries.batchOf(sequence))) entry.deliveries--;
+      this.#entries.endWork(entry, "lapsed", now);
+      this.#entries.comeBack(entry, step);
     }
-    for (let entry = queues.takeDue(now); entry; entry = queues.takeDue(now)) this.#entries.return(entry);
+    for (const entry of queues.takeDue(now)) this.#entries.return(entry);
   }
 
   /** Whether the group's regime lets something be handed out now. */
-  get mayGrant(): boolean {
-    return !this.#limits.isBounding || this.allowance().count > 0;
+  mayGrant(step: Step): boolean {
+    return !this.#limits.isBounding || this.allowance(step).count > 0;
   }
 
   /** How much the group's regime lets be handed out now. */
-  allowance(): Allowance {
-    return this.#limits.allowance(this.#now(), this.#entries.queues.leased);
+  allowance({ now }: Step): Allowance {
+    return this.#limits.allowance(now, this.#entries.queues.leased);
   }
 
   /** In how many ms the next lease ends, the next delay is over, or the group's rate allows more. */
-  nextAvailableInMs(): number | undefined {
-    const next = Math.min(this.#entries.queues.nextChangeAt - this.#now(), this.allowance().moreInMs ?? Infinity);
+  nextAvailableInMs(step: Step): number | undefined {
+    const next = Math.min(this.#entries.queues.nextChangeAt - step.now, this.allowance(step).moreInMs ?? Infinity);
     return next === Infinity ? undefined : Math.max(0, next);
   }
 
@@ -202,7 +189,7 @@ export class ClaimLedger {
    * Sets a message aside that waits for its time, or for the turn of its key: it is at its turn as far as everything before it goes that has no
    * entry. It is derived from the message, so there is nothing to store.
    */
-  lineUp({ sequence, lane, key, availableAt }: LedgerMessage): void {
+  lineUp({ sequence, lane, key, availableAt }: LedgerMessage, { now }: Step): void {
     const known = this.#entries.get(sequence);
     if (known) {
       if (!known.isBehind) return;
@@ -211,7 +198,7 @@ export class ClaimLedger {
       return this.#entries.changed(known);
     }
     if (this.isSettled(sequence)) return;
-    const state = availableAt !== undefined && availableAt > this.#now() ? "delayed" : "returned";
+    const state = availableAt !== undefined && availableAt > now ? "delayed" : "returned";
     this.#entries.add({
       sequence,
       lane,
@@ -224,28 +211,25 @@ export class ClaimLedger {
   }
 
   /** Begins a batch of claims for one reader, whose leases end together: they run from when it is closed with {@link ClaimLedger.closeBatch}. */
-  openBatch(call: BatchCall): LiveBatch {
-    const batch = this.#entries.batches.open(call, this.#now());
+  openBatch(call: BatchCall, step: Step): LiveBatch {
+    const batch = this.#entries.batches.open(call, step);
     // Whoever claims is alive: what lapsed under it is no longer what it works on.
-    this.#entries.begun.keep(batch.worker, (sequence) => this.#entries.get(sequence)?.state === "leased");
+    const { begun } = this.#entries.begun.hold(batch.worker);
+    for (const sequence of begun) if (this.#entries.get(sequence)?.state !== "leased") begun.delete(sequence);
     return batch;
   }
 
   /** Its call claims no more: the leases begin. */
-  closeBatch(batch: LiveBatch): void {
-    const { queues } = this.#entries;
-    for (const { sequence } of batch.claims) {
-      const entry = this.#entries.get(sequence);
-      if (entry?.batch === batch) queues.delete(entry);
-    }
-    delete batch.isOpen;
-    batch.expiresAt = this.#now() + batch.leaseMs;
-    for (const { sequence } of batch.claims) {
-      const entry = this.#entries.get(sequence);
-      if (entry?.batch !== batch) continue;
+  closeBatch(batch: LiveBatch, { now }: Step): void {
+    const { queues, begun, batches } = this.#entries;
+    const { opened = [] } = batch;
+    batches.close(batch, now);
+    for (const entry of opened) {
+      if (entry.batch !== batch || entry.place >= 0) continue;
       entry.expiresAt = batch.expiresAt;
-      queues.push(entry);
+      queues.begin(entry);
     }
+    begun.release(batch.worker);
   }
 
   /** What a call of this name was granted before and still holds: its answer may have been lost on the way. */
@@ -265,68 +249,66 @@ export class ClaimLedger {
   grant(sequence: number, lane: string, batch: LiveBatch): Grant {
     const entry = this.#entries.get(sequence) ?? { sequence, lane, deliveries: 0, state: "returned", place: -1 };
     this.#entries.lease(entry);
-    const receipt = startLease(entry, batch);
-    this.#entries.begun.hold(batch.worker);
+    const receipt = startLease(entry, batch, this.#entries.begun.hold(batch.worker));
     const { deliveries, reason, key } = entry;
-    this.#entries.batches.join(batch, {
-      sequence,
-      lane: entry.lane,
-      deliveries,
-      ...(reason === undefined ? {} : { reason }),
-      ...(key === undefined ? {} : { key }),
-    });
+    const claim: { -readonly [Field in keyof BatchedClaim]: BatchedClaim[Field] } = { sequence, lane: entry.lane, deliveries };
+    if (reason !== undefined) claim.reason = reason;
+    if (key !== undefined) claim.key = key;
+    this.#entries.batches.join(batch, claim);
+    batch.opened?.push(entry);
     this.#entries.queues.push(entry);
     this.#limits.granted(batch.openedAt);
     return { sequence, receipt, deliveries };
   }
 
   /** Undoes a grant that nobody was told of. */
-  takeBack(sequence: number): void {
+  takeBack(sequence: number, { now }: Step): void {
     const entry = this.#entries.get(sequence);
     if (entry?.state !== "leased") return;
     if (entry.batch) this.#limits.takenBack(entry.batch.openedAt);
     this.#entries.queues.delete(entry);
-    this.#entries.begun.letGo(entry.worker);
+    this.#entries.endWork(entry, "lost", now);
     entry.deliveries--;
-    this.#entries.release(entry);
+    this.#entries.release(entry, now);
   }
 
   /** Settles one claim, if it is still held by this reader under this receipt. */
-  settle(readerId: string, settlement: Settlement): SettleResult {
+  settle(readerId: string, settlement: Settlement, step: Step): SettleResult {
     const { receipt } = settlement;
-    const entry = this.#entries.get(sequenceOfToken(receipt) ?? 0);
-    if (!entry || entry.receipt !== receipt || entry.readerId !== readerId) return this.#entries.past.answer(readerId, settlement);
-    if (entry.state === "cancelled")
-      return { receipt, status: "cancelled", ...(entry.reason === undefined ? {} : { reason: entry.reason }) };
-    return entry.state === "leased" ? this.#apply(entry, settlement) : this.#entries.past.answer(readerId, settlement);
+    const sequence = sequenceOfToken(receipt) ?? 0;
+    const entry = this.#entries.get(sequence);
+    if (entry?.receipt === receipt && entry.readerId === readerId) {
+      if (entry.state === "leased") return this.#apply(entry, settlement, step);
+      if (entry.state === "cancelled")
+        return { receipt, status: "cancelled", ...(entry.reason === undefined ? {} : { reason: entry.reason }) };
+    }
+    return this.#entries.batches.answer(readerId, sequence, settlement);
   }
 
-  #apply(entry: LedgerEntry, settlement: Settlement): SettleResult {
-    const { receipt } = settlement;
+  #apply(entry: LedgerEntry, settlement: Settlement, step: Step): SettleResult {
+    const { receipt, action } = settlement;
+    const { now } = step;
     this.#entries.queues.delete(entry);
-    if (settlement.action === "extend") this.#entries.begun.add(entry.worker, entry.sequence);
-    else this.#entries.endWork(entry);
+    if (action === "extend") entry.worker?.begun.add(entry.sequence);
+    else this.#entries.endWork(entry, action === "acknowledge" ? "acknowledged" : "lost", now);
     switch (settlement.action) {
       case "acknowledge":
-        this.#entries.past.remember(entry, "acknowledged");
         this.#entries.counters.count("acknowledged");
-        this.#entries.finish(entry);
+        this.#entries.finish(entry, now);
         return { receipt, status: "acknowledged" };
       case "release":
-        this.#entries.past.remember(entry, "released");
         this.#entries.counters.count("released");
         if (settlement.reason !== undefined) entry.reason = settlement.reason;
         if (settlement.uncounted) entry.deliveries--;
-        this.#entries.comeBack(entry, restMs(settlement.delayMs, entry.deliveries));
+        this.#entries.comeBack(entry, step, restMs(settlement.delayMs, entry.deliveries));
         return { receipt, status: "released" };
       case "dead-letter":
-        this.#entries.past.remember(entry, "dead_lettered");
         if (settlement.reason !== undefined) entry.reason = settlement.reason;
-        this.#entries.die(entry);
+        this.#entries.die(entry, step);
         return { receipt, status: "dead_lettered" };
       case "extend":
         entry.leaseMs = settlement.leaseMs;
-        entry.expiresAt = this.#now() + settlement.leaseMs;
+        entry.expiresAt = now + settlement.leaseMs;
         if (settlement.progress !== undefined) entry.progress = settlement.progress;
         this.#entries.queues.push(entry);
         this.#entries.changed(entry);
@@ -335,14 +317,14 @@ export class ClaimLedger {
   }
 
   /** The dead letters, oldest first. @param pending only those whose copy elsewhere is not known to be made. */
-  deadRecords({ pending = false }: { readonly pending?: boolean } = {}): ClaimRecord[] {
-    this.refresh();
+  deadRecords({ pending = false }: { readonly pending?: boolean }, step: Step): ClaimRecord[] {
+    this.refresh(step);
     return this.#entries.dead.sequences(pending).flatMap((sequence) => this.#entries.get(sequence) ?? []);
   }
 
   /** The sequences of the dead letters, oldest first. */
-  get deadSequences(): readonly number[] {
-    this.refresh();
+  deadSequences(step: Step): readonly number[] {
+    this.refresh(step);
     return this.#entries.dead.sequences();
   }
 
@@ -360,6 +342,11 @@ export class ClaimLedger {
       const entry = this.#entries.get(sequence);
       if (entry && (entry.diedAt ?? this.#openedAt) < before) this.#entries.forget(entry);
     }
+  }
+
+  /** Lets go of what need not be remembered any more of claims that have ended. */
+  forgetEnded({ now }: Step): void {
+    this.#entries.batches.forget(now);
   }
 
   /** Claims were told to whoever made them. */
@@ -387,11 +374,11 @@ export class ClaimLedger {
   }
 
   /** Counts over the kept sequences `first` to `last`. */
-  stats(group: string, first: number, last: number, waiting: DueTimes): GroupCounts {
-    this.refresh();
+  stats(group: string, first: number, last: number, waiting: DueTimes, step: Step): GroupCounts {
+    this.refresh(step);
     const { settled, queues, dead } = this.#entries;
     const unfinished = Math.max(0, last - first + 1) - settled.countWithin(first, last);
-    waiting.takeDue(this.#now());
+    waiting.takeDue(step.now);
     let unmet = 0;
     for (const sequence of waiting.sequences()) if (sequence >= first && !this.isTaken(sequence)) unmet++;
     const [claimed, delayed] = [queues.leased, queues.delayed + unmet];

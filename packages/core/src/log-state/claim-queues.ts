@@ -36,6 +36,12 @@ export class ClaimQueues {
     this.#queueOf(entry)?.delete(entry);
   }
 
+  /** The leases of a call begin with its end. */
+  begin(entry: LedgerEntry): void {
+    this.#open--;
+    this.#leased.push(entry);
+  }
+
   /** It needs no work any more: the next one of its key may come. */
   leave(entry: LedgerEntry): void {
     if (entry.key === undefined) {
@@ -67,14 +73,14 @@ export class ClaimQueues {
     return this.#priorities;
   }
 
-  /** Takes out the next claim whose lease has ended. */
-  takeLapsed(now: number): LedgerEntry | undefined {
-    return takeUntil(this.#leased, now, this.#leased.peek()?.expiresAt);
+  /** Takes out the claims whose leases have ended. */
+  takeLapsed(now: number): readonly LedgerEntry[] {
+    return takeUntil(this.#leased, now, ({ expiresAt = 0 }) => expiresAt);
   }
 
-  /** Takes out the next message whose delay is over. */
-  takeDue(now: number): LedgerEntry | undefined {
-    return takeUntil(this.#delayed, now, this.#delayed.peek()?.availableAt);
+  /** Takes out the messages whose delays are over. */
+  takeDue(now: number): readonly LedgerEntry[] {
+    return takeUntil(this.#delayed, now, ({ availableAt = 0 }) => availableAt);
   }
 
   /** When the next lease ends or the next delay is over. */
@@ -102,12 +108,19 @@ export class ClaimQueues {
 }
 
 function isOpen({ state, batch }: LedgerEntry): boolean {
-  return state === "leased" && batch?.isOpen === true;
+  return state === "leased" && batch?.opened !== undefined;
 }
 
-function takeUntil(queue: PriorityQueue<LedgerEntry>, now: number, at: number | undefined): LedgerEntry | undefined {
+const NONE: readonly never[] = [];
+
+/** In an order that does not depend on when they came to stand in the queue. */
+function takeUntil(queue: PriorityQueue<LedgerEntry>, now: number, timeOf: (entry: LedgerEntry) => number): readonly LedgerEntry[] {
   const first = queue.peek();
-  if (!first || (at ?? 0) > now) return undefined;
-  queue.delete(first);
-  return first;
+  if (!first || timeOf(first) > now) return NONE;
+  const taken: LedgerEntry[] = [];
+  for (let entry = queue.peek(); entry && timeOf(entry) <= now; entry = queue.peek()) {
+    queue.delete(entry);
+    taken.push(entry);
+  }
+  return taken.sort((left, right) => timeOf(left) - timeOf(right) || left.sequence - right.sequence);
 }

@@ -1,9 +1,11 @@
 import type { JsonValue } from "../json-value.js";
 import type { Backoff, GroupRegime, GroupStats } from "../ports/message-store.js";
+import type { Worker } from "./begun-jobs.js";
 import type { ClaimBatch, LiveBatch } from "./claim-batches.js";
 import type { Interval } from "./interval-set.js";
 import type { Queued } from "./priority-queue.js";
-import { randomToken, sequenceToken } from "./random.js";
+import { sequenceToken } from "./random.js";
+import type { Step } from "./step.js";
 
 /** The state of one message in one group, from its first hand-out to its end, as a store keeps it. */
 export interface ClaimRecord {
@@ -78,13 +80,14 @@ export interface StoredLedger {
 
 /** A record at work: where it is queued, and what need not be stored. */
 export type LedgerEntry = { -readonly [Key in keyof ClaimRecord]: ClaimRecord[Key] } & Queued & {
+    /** In which it was claimed. */
     batch?: LiveBatch;
-    worker?: string;
+    worker?: Worker;
     /** A delivery was not counted because it was not known whether anybody had heard of it. */
     wasDoubted?: boolean;
     /** Its time to live has ended under its lease. */
     isPast?: boolean;
-    /** A store has a record of it that is of no use once it changes. */
+    /** A store has a record of it by itself, which is of no use once it changes. */
     isStored?: boolean;
   };
 
@@ -95,7 +98,7 @@ export function toRecord(entry: LedgerEntry): ClaimRecord {
 }
 
 /** A reader holds it from now on. @returns the receipt. */
-export function startLease(entry: LedgerEntry, batch: LiveBatch): string {
+export function startLease(entry: LedgerEntry, batch: LiveBatch, worker: Worker): string {
   const receipt = sequenceToken(entry.sequence, batch.token);
   entry.state = "leased";
   entry.deliveries += 1;
@@ -105,7 +108,7 @@ export function startLease(entry: LedgerEntry, batch: LiveBatch): string {
   entry.leaseMs = batch.leaseMs;
   entry.expiresAt = batch.expiresAt;
   entry.batch = batch;
-  entry.worker = batch.worker;
+  entry.worker = worker;
   return receipt;
 }
 
@@ -116,6 +119,8 @@ export function endLease(entry: LedgerEntry): void {
   delete entry.receipt;
   delete entry.expiresAt;
   delete entry.leaseMs;
+  delete entry.batch;
+  delete entry.worker;
 }
 
 /** How long a message rests after so many deliveries. */
@@ -128,13 +133,13 @@ export function restMs(delay: number | Backoff, deliveries: number): number {
 export type GroupCounts = Omit<GroupStats, "oldestUnfinishedMs"> & { readonly oldestUnfinished?: number };
 
 /** It is a dead letter from now on. */
-export function endLife(entry: LedgerEntry, now: number): void {
+export function endLife(entry: LedgerEntry, { now, token }: Step): void {
   endLease(entry);
   delete entry.availableAt;
   delete entry.delayMs;
   entry.state = "dead";
   entry.diedAt = now;
-  entry.deathId = randomToken();
+  entry.deathId = `${token}.${entry.sequence.toString(36)}`;
   entry.reason ??= `delivered ${entry.deliveries} times without an acknowledgement`;
 }
 

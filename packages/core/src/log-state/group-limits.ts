@@ -26,6 +26,11 @@ export class GroupLimits {
     return this.#regime;
   }
 
+  /** How many were handed out when, as far as the rate asks for it. */
+  grants(): readonly (readonly [at: number, count: number])[] {
+    return [...this.#grants];
+  }
+
   /** Whether there is any bound. */
   get isBounding(): boolean {
     const { paused, maxInFlight, rate } = this.#regime;

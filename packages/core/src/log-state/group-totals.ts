@@ -5,7 +5,7 @@ export type GroupEvent = Exclude<keyof GroupTotals, "since">;
 
 /** Counts what happens in a group, upwards only, for as long as its log is open. */
 export class GroupCounters {
-  readonly #since: number;
+  #since: number;
   readonly #counts: Record<GroupEvent, number> = {
     delivered: 0,
     acknowledged: 0,
@@ -25,6 +25,11 @@ export class GroupCounters {
 
   count(event: GroupEvent, times = 1): void {
     this.#counts[event] += times;
+  }
+
+  restore({ since, ...counts }: GroupTotals): void {
+    this.#since = since;
+    Object.assign(this.#counts, counts);
   }
 
   get totals(): GroupTotals {

@@ -11,6 +11,7 @@ export {
 } from "./checks.js";
 export { type BatchedClaim, type ClaimBatch } from "./claim-batches.js";
 export { ClaimLedger } from "./claim-ledger.js";
+export { type LedgerSnapshot } from "./ledger-snapshot.js";
 export { type LedgerMessage, type OrderOutcome } from "./ledger-orders.js";
 export { type ClaimRecord, type LedgerChanges, type LedgerPolicy, type StoredLedger } from "./claim-record.js";
 export { DueTimes } from "./due-times.js";
@@ -19,6 +20,7 @@ export { LogClock } from "./log-clock.js";
 export { cursorStats, groupStats, type LogView } from "./log-stats.js";
 export { Holds, checkHold } from "./holds.js";
 export { IntervalSet, type Interval } from "./interval-set.js";
+export { FreshStep, type Step } from "./step.js";
 export { randomToken, sequenceOfToken, sequenceToken } from "./random.js";
 export { WorkGroups, type GroupLog } from "./work-groups.js";
 export { COMMON_LANE, DEFAULT_PRIORITY, laneName, laneOf, type WorkLane } from "./work-lane.js";

@@ -4,25 +4,26 @@ import type { ClaimLedger } from "./claim-ledger.js";
 import type { LedgerEntry } from "./claim-record.js";
 import { KeyOrder } from "./key-order.js";
 import type { LaneSource } from "./lane-source.js";
+import type { Step } from "./step.js";
 import { DEFAULT_PRIORITY, priorityOf } from "./work-lane.js";
 
 const STATES = { leased: "claimed", delayed: "resting", returned: "ready", dead: "dead", cancelled: "cancelled" } as const;
 
 /** Where a message is in a group. */
-function jobState(ledger: ClaimLedger, { sequence, availableAt }: Pick<ChannelMessage, "sequence" | "availableAt">): JobState {
-  const known = ledger.stateOf(sequence);
+function jobState(ledger: ClaimLedger, { sequence, availableAt }: Pick<ChannelMessage, "sequence" | "availableAt">, step: Step): JobState {
+  const known = ledger.stateOf(sequence, step);
   if (known) return STATES[known];
   if (ledger.isSettled(sequence)) return "settled";
-  return availableAt !== undefined && availableAt > ledger.now ? "resting" : "ready";
+  return availableAt !== undefined && availableAt > step.now ? "resting" : "ready";
 }
 
 /** The whole state of a message in a group. */
-export async function jobInfo(ledger: ClaimLedger, message: ChannelMessage, source: LaneSource): Promise<JobInfo> {
+export async function jobInfo(ledger: ClaimLedger, message: ChannelMessage, source: LaneSource, step: Step): Promise<JobInfo> {
   const { id, sequence, key } = message;
   const entry = ledger.entry(sequence);
-  const state = jobState(ledger, message);
-  const waiting = state === "ready" ? await waitReason(ledger, message, source) : undefined;
-  const since = sinceMs(ledger, sequence, state, entry);
+  const state = jobState(ledger, message, step);
+  const waiting = state === "ready" ? await waitReason(ledger, message, source, step) : undefined;
+  const since = sinceMs(ledger, sequence, state, entry, step);
   return {
     id,
     sequence,
@@ -32,8 +33,8 @@ export async function jobInfo(ledger: ClaimLedger, message: ChannelMessage, sour
     priority: entry ? priorityOf(entry.lane) : (message.priority ?? DEFAULT_PRIORITY),
     ...(key === undefined ? {} : { key }),
     ...readerOf(entry),
-    ...(state === "claimed" ? { leaseMs: Math.max(0, (entry?.expiresAt ?? 0) - ledger.now) } : {}),
-    ...(state === "resting" ? { availableInMs: Math.max(0, (entry?.availableAt ?? message.availableAt ?? 0) - ledger.now) } : {}),
+    ...(state === "claimed" ? { leaseMs: Math.max(0, (entry?.expiresAt ?? 0) - step.now) } : {}),
+    ...(state === "resting" ? { availableInMs: Math.max(0, (entry?.availableAt ?? message.availableAt ?? 0) - step.now) } : {}),
     ...(entry?.reason === undefined ? {} : { reason: entry.reason }),
     ...(entry?.progress === undefined ? {} : { progress: entry.progress }),
     ...(since === undefined ? {} : { sinceMs: since }),
@@ -58,17 +59,23 @@ function deliveriesOf(
   return lately ? { deliveries: lately.deliveries } : {};
 }
 
-function sinceMs(ledger: ClaimLedger, sequence: number, state: JobState, entry: Readonly<LedgerEntry> | undefined): number | undefined {
+function sinceMs(
+  ledger: ClaimLedger,
+  sequence: number,
+  state: JobState,
+  entry: Readonly<LedgerEntry> | undefined,
+  { now }: Step,
+): number | undefined {
   const at = state === "settled" ? ledger.lately(sequence)?.at : (entry?.diedAt ?? entry?.cancelledAt);
-  return at === undefined ? undefined : Math.max(0, ledger.now - at);
+  return at === undefined ? undefined : Math.max(0, now - at);
 }
 
-async function waitReason(ledger: ClaimLedger, message: ChannelMessage, source: LaneSource): Promise<WaitReason | undefined> {
+async function waitReason(ledger: ClaimLedger, message: ChannelMessage, source: LaneSource, step: Step): Promise<WaitReason | undefined> {
   const before = message.key === undefined ? undefined : await blockerOf(ledger, message.sequence, message.key, source);
   const blocker = before === undefined ? undefined : (await source.load([before])).get(before)?.message;
   if (blocker) return { reason: "behind", id: blocker.id, sequence: blocker.sequence };
   const { paused, maxInFlight } = ledger.regime;
-  const { count, moreInMs } = ledger.allowance();
+  const { count, moreInMs } = ledger.allowance(step);
   if (count > 0) return undefined;
   if (paused) return { reason: "paused" };
   return { reason: moreInMs === undefined && maxInFlight !== undefined ? "max_in_flight" : "rate" };

@@ -2,6 +2,7 @@ import type { JobsRequest } from "../ports/message-store.js";
 import type { ClaimLedger } from "./claim-ledger.js";
 import type { ClaimRecord } from "./claim-record.js";
 import type { DueTimes } from "./due-times.js";
+import type { Step } from "./step.js";
 
 /** So many messages are looked at for one page. */
 const MOST_LOOKED_AT = 10_000;
@@ -24,12 +25,12 @@ const RECORD_STATES = { claimed: "leased", resting: "delayed", dead: "dead", can
 >;
 
 /** The next messages of a group that are in a state, without looking at what is settled. */
-export function pageOfJobs(ledger: ClaimLedger, request: JobsRequest, extent: LogExtent): SequencePage {
-  ledger.refresh();
+export function pageOfJobs(ledger: ClaimLedger, request: JobsRequest, extent: LogExtent, step: Step): SequencePage {
+  ledger.refresh(step);
   const { state, after, limit } = request;
-  if (state === "ready") return readyBehind(ledger, after, limit, extent);
-  const known = state === "settled" ? ledger.settledLately() : ledger.sequencesIn(RECORD_STATES[state]);
-  const unmet = state === "resting" ? waitingForTheirTime(ledger, extent) : [];
+  if (state === "ready") return readyBehind(ledger, after, limit, extent, step);
+  const known = state === "settled" ? ledger.settledLately() : ledger.sequencesIn(RECORD_STATES[state], step);
+  const unmet = state === "resting" ? waitingForTheirTime(ledger, extent, step) : [];
   const sequences = [...known, ...unmet]
     .filter((sequence) => sequence > after && sequence >= extent.first)
     .sort((left, right) => left - right);
@@ -38,17 +39,17 @@ export function pageOfJobs(ledger: ClaimLedger, request: JobsRequest, extent: Lo
 }
 
 /** Written with a delay that is not over, and nobody has looked for work there yet. */
-function waitingForTheirTime(ledger: ClaimLedger, { delayed }: LogExtent): number[] {
-  delayed.takeDue(ledger.now);
+function waitingForTheirTime(ledger: ClaimLedger, { delayed }: LogExtent, { now }: Step): number[] {
+  delayed.takeDue(now);
   return [...delayed.sequences()].filter((sequence) => !ledger.isTaken(sequence));
 }
 
-function readyBehind(ledger: ClaimLedger, after: number, limit: number, { first, last, delayed }: LogExtent): SequencePage {
-  delayed.takeDue(ledger.now);
+function readyBehind(ledger: ClaimLedger, after: number, limit: number, { first, last, delayed }: LogExtent, step: Step): SequencePage {
+  delayed.takeDue(step.now);
   const sequences: number[] = [];
   let sequence = ledger.nextUnsettled(Math.max(after + 1, first));
   for (let looked = 0; sequence <= last && sequences.length < limit && looked < MOST_LOOKED_AT; looked++) {
-    const state = ledger.stateOf(sequence);
+    const state = ledger.stateOf(sequence, step);
     if (state === "returned" || (state === undefined && !delayed.has(sequence))) sequences.push(sequence);
     sequence = ledger.nextUnsettled(sequence + 1);
   }

@@ -1,6 +1,7 @@
 import type { ClaimLedger } from "./claim-ledger.js";
 import type { Advance } from "./key-turns.js";
 import type { LaneSource, WaitingMessage } from "./lane-source.js";
+import type { Step } from "./step.js";
 import { laneName } from "./work-lane.js";
 
 /**
@@ -25,22 +26,25 @@ export class KeyOrder {
   }
 
   /** Sees to it that the next message of every key that has none in the ledger has an entry there. */
-  async advance(): Promise<void> {
-    await Promise.all(this.#ledger.keys.advances().map((advance) => this.#advance(advance)));
+  async advance(step: Step): Promise<void> {
+    await Promise.all(this.#ledger.keys.advances().map((advance) => this.#advance(advance, step)));
   }
 
-  async #advance(advance: Advance): Promise<void> {
+  async #advance(advance: Advance, step: Step): Promise<void> {
     const sequence = await this.#first(advance);
     const message = sequence === undefined ? undefined : (await this.#source.load([sequence])).get(sequence)?.message;
     this.#ledger.keys.looked(advance);
     // Meanwhile another one of the key may have come back: then what follows is looked for when that one has ended.
     if (message?.key === advance.key && !this.#ledger.keys.current(advance.key))
-      this.#ledger.lineUp({
-        sequence: message.sequence,
-        lane: laneName(this.#source.laneOf(message)),
-        key: advance.key,
-        availableAt: message.availableAt,
-      });
+      this.#ledger.lineUp(
+        {
+          sequence: message.sequence,
+          lane: laneName(this.#source.laneOf(message)),
+          key: advance.key,
+          availableAt: message.availableAt,
+        },
+        step,
+      );
   }
 
   /** The first unsettled message of a key, if it lies behind what an advance names. */

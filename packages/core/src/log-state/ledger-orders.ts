@@ -1,6 +1,7 @@
 import { startAnew, type LedgerEntry } from "./claim-record.js";
 import type { ClaimEntries } from "./claim-entries.js";
 import { IntervalSet } from "./interval-set.js";
+import type { Step } from "./step.js";
 
 /** A message of a group, as far as a ledger has to do with it. */
 export interface LedgerMessage {
@@ -18,18 +19,13 @@ export type OrderOutcome = "done" | "held" | "settled";
 /** What happens to messages of a group without whoever has claimed them: they are past their time, replaced, cancelled, moved, removed, or get another chance. */
 export class LedgerOrders {
   readonly #entries: ClaimEntries;
-  readonly #now: () => number;
-  /** Brings back what has expired. */
-  readonly #refresh: () => void;
 
-  constructor(entries: ClaimEntries, now: () => number, refresh: () => void) {
+  constructor(entries: ClaimEntries) {
     this.#entries = entries;
-    this.#now = now;
-    this.#refresh = refresh;
   }
 
   /** Nobody needs to be handed a message any more. What is being worked on may still be settled, and does not come back. */
-  expire(sequence: number, key?: string): void {
+  expire({ sequence, key }: Pick<LedgerMessage, "sequence" | "key">, { now }: Step): void {
     const entry = this.#entries.get(sequence);
     if (!entry) {
       if (!this.#entries.settled.has(sequence)) this.#entries.counters.count("expired");
@@ -41,7 +37,7 @@ export class LedgerOrders {
       return;
     }
     this.#entries.counters.count("expired");
-    this.#entries.finish(entry);
+    this.#entries.finish(entry, now);
   }
 
   /** Its successor may be at its turn. */
@@ -51,39 +47,39 @@ export class LedgerOrders {
   }
 
   /** Nobody needs to be handed any of these. What is held of them may still be settled. */
-  expireAll(past: IntervalSet): void {
+  expireAll(past: IntervalSet, step: Step): void {
     const unfinished = [...this.#entries.all()].filter(({ sequence }) => past.has(sequence));
-    for (const { sequence } of unfinished) this.expire(sequence);
+    for (const { sequence } of unfinished) this.expire({ sequence }, step);
     const held = unfinished.filter(({ state }) => state === "leased").map(({ sequence }) => sequence);
     for (const { start, end } of without(past, held))
       if (this.#entries.settled.nextAbsent(start) <= end) this.#entries.settled.add(start, end);
   }
 
   /** A message that waits is replaced by a later one. What somebody has, or had, is left alone. @returns whether it was. */
-  supersede(sequence: number, key?: string): boolean {
-    this.#refresh();
+  supersede({ sequence, key }: Pick<LedgerMessage, "sequence" | "key">, { now }: Step): boolean {
     const entry = this.#entries.get(sequence);
     if (this.#entries.settled.has(sequence) || (entry && (entry.state === "leased" || entry.deliveries > 0))) return false;
     this.#entries.counters.count("superseded");
-    if (entry) this.#entries.finish(entry);
+    if (entry) this.#entries.finish(entry, now);
     else this.#settleUnseen(sequence, key);
     return true;
   }
 
   /** What waits, rests or is dead needs no work any more; what is out is taken from whoever has it. */
-  cancel(message: LedgerMessage, reason?: string): OrderOutcome {
+  cancel(message: LedgerMessage, reason: string | undefined, { now }: Step): OrderOutcome {
     const { sequence, lane, key } = message;
     const known = this.#entries.get(sequence);
     if (known?.state === "cancelled" || (this.#entries.settled.has(sequence) && known?.state !== "dead")) return "settled";
     this.#entries.cancel(
       known ?? { sequence, lane, deliveries: 0, state: "returned", place: -1, ...(key === undefined ? {} : { key }) },
       reason,
+      now,
     );
     return "done";
   }
 
   /** Moves what nobody has to another time or into another lane. */
-  reschedule(message: LedgerMessage): OrderOutcome {
+  reschedule(message: LedgerMessage, { now }: Step): OrderOutcome {
     const { sequence, lane, key, availableAt } = message;
     if (this.#entries.settled.has(sequence)) return "settled";
     const known = this.#entries.get(sequence);
@@ -96,33 +92,32 @@ export class LedgerOrders {
     delete entry.delayMs;
     delete entry.availableAt;
     entry.state = "returned";
-    if (availableAt !== undefined && availableAt > this.#now()) Object.assign(entry, { state: "delayed", availableAt });
+    if (availableAt !== undefined && availableAt > now) Object.assign(entry, { state: "delayed", availableAt });
     this.#entries.add(entry);
     this.#entries.changed(entry);
     return "done";
   }
 
   /** Forgets a message that is removed from the log: it counts as settled. */
-  remove(sequence: number, key?: string): void {
+  remove({ sequence, key }: Pick<LedgerMessage, "sequence" | "key">, { now }: Step): void {
     const entry = this.#entries.get(sequence);
     if (!this.#entries.settled.has(sequence)) this.#entries.counters.count("removed");
     if (entry?.state === "leased") {
-      this.#entries.past.remember(entry, "lost");
       this.#entries.queues.delete(entry);
-      this.#entries.endWork(entry);
+      this.#entries.endWork(entry, "lost", now);
     }
     if (entry) this.#entries.forget(entry);
     this.#settleUnseen(sequence, key);
   }
 
   /** Makes a dead letter, or a cancelled message, available again. */
-  revive(sequence: number): boolean {
+  revive(sequence: number, { now }: Step): boolean {
     const entry = this.#entries.get(sequence);
     if (entry?.state !== "dead" && entry?.state !== "cancelled") return false;
     // A dead letter had its turn, a cancelled message need not.
     if (entry.state === "cancelled" && entry.key !== undefined) this.#putBehind(entry, entry.key);
     startAnew(entry);
-    this.#entries.revive(entry);
+    this.#entries.revive(entry, now);
     return true;
   }
 

@@ -3,6 +3,7 @@ import type { ChannelMessage } from "../message.js";
 import type { ClaimLedger } from "./claim-ledger.js";
 import type { DueTimes } from "./due-times.js";
 import type { IntervalSet } from "./interval-set.js";
+import type { Step } from "./step.js";
 
 /** What the figures are taken from. */
 export interface LogView {
@@ -17,8 +18,8 @@ export interface LogView {
 }
 
 /** The figures of one group. */
-export async function groupStats(name: string, ledger: ClaimLedger, view: LogView): Promise<GroupStats> {
-  const { oldestUnfinished, ...counts } = ledger.stats(name, view.first, view.last, view.delayed);
+export async function groupStats(name: string, ledger: ClaimLedger, view: LogView, step: Step): Promise<GroupStats> {
+  const { oldestUnfinished, ...counts } = ledger.stats(name, view.first, view.last, view.delayed, step);
   const message = oldestUnfinished === undefined ? undefined : await view.messageAt(oldestUnfinished);
   if (!message) return counts;
   // What was written for later is late from then on, and not from when it was written.

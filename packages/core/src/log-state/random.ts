@@ -1,5 +1,7 @@
 const POOL_BYTES = 4096;
 const TOKEN_BYTES = 10;
+const TOKEN_DIGITS = 2 * TOKEN_BYTES;
+const MOST_SEQUENCE_DIGITS = 11;
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 const pool = new Uint8Array(POOL_BYTES);
@@ -21,12 +23,27 @@ export function sequenceToken(sequence: number, random: string = randomToken()):
   return `${sequence.toString(36)}-${random}`;
 }
 
-const SEQUENCE_TOKEN = /^([0-9a-z]{1,11})-[0-9a-f]{20}$/;
-
-/** The sequence in a text that has the form of {@link sequenceToken}; `undefined` for any other text. */
+/** The sequence in a text that has the form of {@link sequenceToken}; `undefined` for any other text. Digit by digit, because every settlement passes here. */
 export function sequenceOfToken(token: string): number | undefined {
-  const digits = SEQUENCE_TOKEN.exec(token)?.[1];
-  if (digits === undefined) return undefined;
-  const sequence = Number.parseInt(digits, 36);
+  const dash = token.length - TOKEN_DIGITS - 1;
+  if (dash < 1 || dash > MOST_SEQUENCE_DIGITS || token[dash] !== "-") return undefined;
+  let sequence = 0;
+  for (let at = 0; at < dash; at++) {
+    const digit = digitOf(token.charCodeAt(at));
+    if (digit === undefined) return undefined;
+    sequence = sequence * 36 + digit;
+  }
+  for (let at = dash + 1; at < token.length; at++) if ((digitOf(token.charCodeAt(at)) ?? 16) >= 16) return undefined;
   return Number.isSafeInteger(sequence) ? sequence : undefined;
+}
+
+/** The random part of a text that has the form of {@link sequenceToken}. */
+export function randomPartOf(token: string): string {
+  return token.slice(-TOKEN_DIGITS);
+}
+
+/** What a character stands for: `0` to `9`, and `a` to `z`. */
+function digitOf(character: number): number | undefined {
+  if (character >= 48 && character <= 57) return character - 48;
+  return character >= 97 && character <= 122 ? character - 87 : undefined;
 }

@@ -30,6 +30,20 @@ export class SettledLately {
     return deliveries === undefined || at === undefined ? undefined : { sequence, deliveries, at };
   }
 
+  /** The earliest first. */
+  snapshot(): readonly LatelySettled[] {
+    const inOrder = [...this.#sequences.keys()].map((place) => (this.#next + place) % this.#sequences.length);
+    return inOrder.map((place) => ({
+      sequence: this.#sequences[place] as number,
+      deliveries: this.#deliveries[place] as number,
+      at: this.#times[place] as number,
+    }));
+  }
+
+  restore(settled: readonly LatelySettled[]): void {
+    for (const { sequence, deliveries, at } of settled) this.add(sequence, deliveries, at);
+  }
+
   /** In ascending order. */
   sequences(): readonly number[] {
     return [...new Set(this.#sequences)].sort((left, right) => left - right);

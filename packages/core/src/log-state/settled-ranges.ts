@@ -29,6 +29,10 @@ export class SettledRanges {
     return this.#set.countWithin(first, last);
   }
 
+  intervals(): readonly Interval[] {
+    return [...this.#set];
+  }
+
   add(start: number, end: number = start): void {
     const { gone, merged } = this.#set.add(start, end);
     for (const old of gone) this.#changed.set(old, undefined);

@@ -10,6 +10,7 @@ import type {
   JobsRequest,
   OrderResult,
   Rescheduling,
+  RetentionPolicy,
   SettleResult,
   Settlement,
 } from "../ports/message-store.js";
@@ -20,10 +21,13 @@ import { jobInfo } from "./job-info.js";
 import { pageOfJobs, type LogExtent } from "./job-pages.js";
 import type { LaneSource, SizedMessage } from "./lane-source.js";
 import type { LedgerMessage, OrderOutcome } from "./ledger-orders.js";
+import type { Step } from "./step.js";
 import { laneName, type WorkLane } from "./work-lane.js";
 
 /** What groups need of the log whose messages they work off. */
 export interface GroupLog {
+  /** What is done now. */
+  step(): Step;
   /** The groups that are there. After a failed write it may be another map, with other ledgers. */
   readonly ledgers: Map<string, ClaimLedger>;
   /** A ledger for a group that nobody has ever claimed in. */
@@ -63,7 +67,7 @@ export class WorkGroups {
 
   async setMaxDeliveries(maxDeliveries: number): Promise<void> {
     for (const [group, ledger] of this.#log.ledgers) {
-      ledger.setMaxDeliveries(maxDeliveries);
+      ledger.setMaxDeliveries(maxDeliveries, this.#log.step());
       await this.#log.persist(group, ledger);
     }
   }
@@ -81,8 +85,9 @@ export class WorkGroups {
     if (busy) await busy;
     const ledger = this.#log.ledgers.get(group);
     if (!ledger) return settlements.map(({ receipt }) => ({ receipt, status: "unknown" }));
-    ledger.refresh();
-    const results = settlements.map((settlement) => ledger.settle(readerId, settlement));
+    const step = this.#log.step();
+    ledger.refresh(step);
+    const results = settlements.map((settlement) => ledger.settle(readerId, settlement, step));
     const wakes = ledger.takeWake() || settlements.some(({ action }) => action === "release");
     await this.#log.persist(group, ledger);
     if (wakes) this.#log.announce();
@@ -98,16 +103,15 @@ export class WorkGroups {
   }
 
   cancel(group: string, ids: readonly string[], reason?: string): Promise<readonly OrderResult[]> {
-    return this.#order(group, ids, "cancelled", (ledger, message) => ledger.orders.cancel(message, reason));
+    return this.#order(group, ids, "cancelled", (ledger, message, _lane, step) => ledger.orders.cancel(message, reason, step));
   }
 
   reschedule(group: string, ids: readonly string[], { delayMs = 0, priority }: Rescheduling): Promise<readonly OrderResult[]> {
-    return this.#order(group, ids, "rescheduled", (ledger, message, lane) =>
-      ledger.orders.reschedule({
-        ...message,
-        lane: laneName({ ...lane, priority: priority ?? lane.priority }),
-        availableAt: ledger.now + delayMs,
-      }),
+    return this.#order(group, ids, "rescheduled", (ledger, message, lane, step) =>
+      ledger.orders.reschedule(
+        { ...message, lane: laneName({ ...lane, priority: priority ?? lane.priority }), availableAt: step.now + delayMs },
+        step,
+      ),
     );
   }
 
@@ -115,19 +119,20 @@ export class WorkGroups {
     group: string,
     ids: readonly string[],
     done: OrderResult["status"],
-    give: (ledger: ClaimLedger, message: LedgerMessage, lane: WorkLane) => OrderOutcome,
+    give: (ledger: ClaimLedger, message: LedgerMessage, lane: WorkLane, step: Step) => OrderOutcome,
   ): Promise<readonly OrderResult[]> {
     await this.#log.writable();
     const found = await this.#log.find(ids);
     await this.#log.expire();
     const ledger = this.#ledger(group);
-    ledger.refresh();
+    const step = this.#log.step();
+    ledger.refresh(step);
     const results = ids.map((id): OrderResult => {
       const message = found.get(id);
       if (!message) return { id, status: "unknown" };
       const { sequence, key, availableAt } = message;
       const lane = this.#log.laneOf(message);
-      const outcome = give(ledger, { sequence, key, availableAt, lane: ledger.entry(sequence)?.lane ?? laneName(lane) }, lane);
+      const outcome = give(ledger, { sequence, key, availableAt, lane: ledger.entry(sequence)?.lane ?? laneName(lane) }, lane, step);
       return { id, status: outcome === "done" ? done : outcome };
     });
     await this.#log.persist(group, ledger);
@@ -140,18 +145,19 @@ export class WorkGroups {
     if (!message) return undefined;
     await this.#log.expire();
     const ledger = this.#log.ledgers.get(group) ?? this.#log.newLedger();
-    ledger.refresh();
-    return jobInfo(ledger, message, this.#log.sourceOf(group, ledger));
+    const step = this.#log.step();
+    ledger.refresh(step);
+    return jobInfo(ledger, message, this.#log.sourceOf(group, ledger), step);
   }
 
   async jobs(group: string, request: JobsRequest): Promise<JobPage> {
     await this.#log.expire();
     const ledger = this.#log.ledgers.get(group) ?? this.#log.newLedger();
     const source = this.#log.sourceOf(group, ledger);
-    const { sequences, ...position } = pageOfJobs(ledger, request, this.#log.extent);
+    const { sequences, ...position } = pageOfJobs(ledger, request, this.#log.extent, this.#log.step());
     const messages = await this.#log.load(sequences);
     const found = sequences.flatMap((sequence) => messages.get(sequence)?.message ?? []);
-    const jobs = await Promise.all(found.map((message) => jobInfo(ledger, message, source)));
+    const jobs = await Promise.all(found.map((message) => jobInfo(ledger, message, source, this.#log.step())));
     // What went on while they were read is in another state by now.
     return { jobs: jobs.filter(({ state }) => state === request.state), ...position };
   }
@@ -161,7 +167,7 @@ export class WorkGroups {
     if (!ledger) return [];
     const { after = 0, limit } = request;
     const records = ledger
-      .deadRecords(request)
+      .deadRecords(request, this.#log.step())
       .filter(({ sequence }) => sequence > after)
       .slice(0, limit);
     // What a lapse has just made is told under a name that a crash does not change.
@@ -187,18 +193,21 @@ export class WorkGroups {
     const chosen = ids && (await this.#log.find(ids));
     const ledger = this.#log.ledgers.get(group);
     if (!ledger) return 0;
-    const sequences = chosen ? [...chosen.values()].map(({ sequence }) => sequence) : ledger.deadSequences;
+    const sequences = chosen ? [...chosen.values()].map(({ sequence }) => sequence) : ledger.deadSequences(this.#log.step());
     await this.#log.expire();
-    const revived = sequences.filter((sequence) => !this.#log.isRetired(sequence) && ledger.orders.revive(sequence)).length;
+    const step = this.#log.step();
+    const revived = sequences.filter((sequence) => !this.#log.isRetired(sequence) && ledger.orders.revive(sequence, step)).length;
     await this.#log.persist(group, ledger);
     if (revived > 0) this.#log.announce();
     return revived;
   }
 
-  /** Lets go of dead letters that died before a moment. */
-  async forgetDead(before: number): Promise<void> {
+  /** Lets go of what need not be kept any more of work that is done: dead letters that died too long ago, and what was acknowledged. */
+  async forget({ maxDeadAgeMs }: RetentionPolicy): Promise<void> {
     for (const [group, ledger] of this.#log.ledgers) {
-      ledger.forgetDead(before);
+      const step = this.#log.step();
+      if (maxDeadAgeMs !== undefined) ledger.forgetDead(step.now - maxDeadAgeMs);
+      ledger.forgetEnded(step);
       await this.#log.persist(group, ledger);
     }
   }
@@ -228,7 +237,7 @@ export class WorkGroups {
     let dispatcher = this.#dispatchers.get(group);
     if (dispatcher) return dispatcher;
     const ledger = this.#ledger(group);
-    dispatcher = new ClaimDispatcher(ledger, this.#log.sourceOf(group, ledger));
+    dispatcher = new ClaimDispatcher(ledger, this.#log.sourceOf(group, ledger), () => this.#log.step());
     this.#dispatchers.set(group, dispatcher);
     return dispatcher;
   }

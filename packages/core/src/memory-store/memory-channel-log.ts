@@ -5,6 +5,7 @@ import { checkLast, checkPosition, checkSameMessage, toMessage } from "../log-st
 import { LogClock } from "../log-state/log-clock.js";
 import { cursorStats, groupStats, type LogView } from "../log-state/log-stats.js";
 import { randomToken, sequenceToken } from "../log-state/random.js";
+import { FreshStep, type Step } from "../log-state/step.js";
 import { WorkGroups } from "../log-state/work-groups.js";
 import { COMMON_LANE } from "../log-state/work-lane.js";
 import type { ChannelMessage, MessageDraft, WriteReceipt } from "../message.js";
@@ -61,6 +62,7 @@ export class MemoryChannelLog implements ChannelLog {
       memoryGroupLog({
         messages: this.#messages,
         ledgers: this.#ledgers,
+        step: () => this.#step(),
         newLedger: () => this.#newLedger(this.#maxDeliveries),
         expire: () => this.#expire(),
         announce: () => this.#changed(),
@@ -97,7 +99,11 @@ export class MemoryChannelLog implements ChannelLog {
     const replaced = this.#messages.add(message);
     if (replaced === undefined || this.#messages.isRetired(replaced)) return;
     const { key } = this.#messages.get(replaced) as ChannelMessage;
-    const outcomes = [...this.#ledgers.values()].map((ledger) => ledger.orders.supersede(replaced, key));
+    const step = this.#step();
+    const outcomes = [...this.#ledgers.values()].map((ledger) => {
+      ledger.refresh(step);
+      return ledger.orders.supersede({ sequence: replaced, key }, step);
+    });
     this.#forgetChanges();
     if (outcomes.every((isReplaced) => isReplaced)) this.#messages.retire(replaced, this.#messages.superseded);
   }
@@ -162,10 +168,11 @@ export class MemoryChannelLog implements ChannelLog {
   #expire(): undefined {
     const due = this.#messages.expiring.takeDue(this.#clock.now());
     if (due.length === 0) return undefined;
+    const step = this.#step();
     for (const { sequence } of due) {
       const key = this.#messages.get(sequence)?.key;
       this.#messages.retire(sequence, this.#messages.expired);
-      for (const ledger of this.#ledgers.values()) ledger.orders.expire(sequence, key);
+      for (const ledger of this.#ledgers.values()) ledger.orders.expire({ sequence, key }, step);
     }
     this.#forgetChanges();
     return undefined;
@@ -225,7 +232,7 @@ export class MemoryChannelLog implements ChannelLog {
     this.#assertOpen();
     this.#expire();
     const oldest = this.#clock.now() - (policy.maxAgeMs ?? Infinity);
-    if (policy.maxDeadAgeMs !== undefined) await this.#groups.forgetDead(this.#steady.now() - policy.maxDeadAgeMs);
+    await this.#groups.forget(policy);
     const dead = this.#deadSequences();
     const deadBytes = [...dead].reduce((sum, sequence) => sum + this.#messages.bytesOf(sequence), 0);
     let removed = 0;
@@ -242,7 +249,7 @@ export class MemoryChannelLog implements ChannelLog {
 
   /** Only a person, or the policy for dead letters, decides about these: they stand beside the other bounds. */
   #deadSequences(): ReadonlySet<number> {
-    return new Set([...this.#ledgers.values()].flatMap((ledger) => ledger.deadSequences));
+    return new Set([...this.#ledgers.values()].flatMap((ledger) => ledger.deadSequences(this.#step())));
   }
 
   async remove(ids: readonly string[]): Promise<number> {
@@ -257,12 +264,16 @@ export class MemoryChannelLog implements ChannelLog {
   #drop(sequence: number): void {
     const key = this.#messages.get(sequence)?.key;
     this.#messages.drop(sequence);
-    for (const ledger of this.#ledgers.values()) ledger.orders.remove(sequence, key);
+    for (const ledger of this.#ledgers.values()) ledger.orders.remove({ sequence, key }, this.#step());
     this.#forgetChanges();
   }
 
+  #step(): Step {
+    return new FreshStep(this.#steady.now());
+  }
+
   #newLedger(maxDeliveries = Infinity): ClaimLedger {
-    return new ClaimLedger(() => this.#steady.now(), { settled: this.#messages.settledForAll }, { maxDeliveries });
+    return new ClaimLedger(this.#step(), { settled: this.#messages.settledForAll }, { maxDeliveries });
   }
 
   #view(): LogView {
@@ -280,7 +291,7 @@ export class MemoryChannelLog implements ChannelLog {
   async untouched(): Promise<Omit<GroupStats, "group">> {
     this.#assertOpen();
     this.#expire();
-    const { group: _group, ...counts } = await groupStats("", this.#newLedger(), this.#view());
+    const { group: _group, ...counts } = await groupStats("", this.#newLedger(), this.#view(), this.#step());
     return counts;
   }
 
@@ -293,7 +304,7 @@ export class MemoryChannelLog implements ChannelLog {
       first: view.first,
       last: view.last,
       expired: this.#messages.expired.countWithin(view.first, view.last),
-      groups: await Promise.all([...this.#ledgers].map(([name, ledger]) => groupStats(name, ledger, view))),
+      groups: await Promise.all([...this.#ledgers].map(([name, ledger]) => groupStats(name, ledger, view, this.#step()))),
       cursors: await Promise.all([...this.#cursors.values()].map((cursor) => cursorStats(cursor, view))),
     };
   }

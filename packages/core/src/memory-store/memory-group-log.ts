@@ -1,5 +1,6 @@
 import type { ClaimLedger } from "../log-state/claim-ledger.js";
 import type { GroupLog } from "../log-state/work-groups.js";
+import type { Step } from "../log-state/step.js";
 import { laneOf, type WorkLane } from "../log-state/work-lane.js";
 import type { ChannelMessage } from "../message.js";
 import type { MemoryMessages } from "./memory-messages.js";
@@ -7,13 +8,14 @@ import type { MemoryMessages } from "./memory-messages.js";
 interface MemoryGroupParts {
   readonly messages: MemoryMessages;
   readonly ledgers: Map<string, ClaimLedger>;
+  readonly step: () => Step;
   readonly newLedger: () => ClaimLedger;
   readonly expire: () => undefined;
   readonly announce: () => void;
 }
 
 /** A log in memory, as its groups need it: what a ledger has changed need not be written anywhere. */
-export function memoryGroupLog({ messages, ledgers, newLedger, expire, announce }: MemoryGroupParts): GroupLog {
+export function memoryGroupLog({ messages, ledgers, step, newLedger, expire, announce }: MemoryGroupParts): GroupLog {
   const laneOfMessage = (message: ChannelMessage): WorkLane => laneOf(message, messages.addressed);
   const load: GroupLog["load"] = (sequences) => {
     const found = sequences.flatMap((sequence) => messages.sized(sequence) ?? []);
@@ -24,6 +26,7 @@ export function memoryGroupLog({ messages, ledgers, newLedger, expire, announce 
     return Promise.resolve();
   };
   return {
+    step,
     ledgers,
     newLedger,
     sourceOf: (_group, ledger) => ({

@@ -177,7 +177,7 @@ export type Settlement =
 
 /**
  * How a settlement ended. `lost`: the lease ended or has moved on, nothing was changed. `unknown`: this reader never held such a
- * claim, or it was settled too long ago to be remembered. `cancelled`: the message was cancelled, so that the claim is nobody's any more.
+ * claim, or it ended too long ago: what was acknowledged is remembered for ten minutes at least, by the log, unless 50 000 others of its group were since. `cancelled`: the message was cancelled, so that the claim is nobody's any more.
  */
 export type SettleStatus =
   "acknowledged" | "already_acknowledged" | "released" | "dead_lettered" | "extended" | "lost" | "cancelled" | "unknown";

@@ -102,7 +102,7 @@ export const settleOldest = fc
       if (gone !== undefined) {
         model.taken.delete(gone);
         const [answer] = await log.settle("default", reader, [settlementOf(action, gone, ms, uncounted)]);
-        return equal(["cancelled", "unknown"].includes(answer?.status ?? ""), true);
+        return equal(["cancelled", "lost", "unknown"].includes(answer?.status ?? ""), true);
       }
       const own = [...model.held].find(([, held]) => held.reader === reader);
       if (!own) return;
@@ -128,8 +128,20 @@ export const settleOldest = fc
       model.letGo(sequence);
       model.settled.add(sequence);
       if (action === "dead-letter") model.dead.add(sequence);
+      else model.acknowledged.set(reader, { receipt, at: now });
     }),
   );
+
+const REMEMBERED_MS = 600_000;
+
+export const repeatAcknowledgement = readers.map((reader) =>
+  command(`${reader} repeats its last acknowledgement`, async (model, { log, bench }) => {
+    const last = model.acknowledged.get(reader);
+    if (!last || bench.clock.monotonic() - last.at >= REMEMBERED_MS) return;
+    const [result] = await log.settle("default", reader, [{ receipt: last.receipt, action: "acknowledge" }]);
+    equal(result?.status, "already_acknowledged");
+  }),
+);
 
 export const lookAtDead = fc.constant(
   command("look at the dead letters", async (model, real) => {

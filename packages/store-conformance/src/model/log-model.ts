@@ -47,6 +47,8 @@ export class LogModel {
   readonly cancelled = new Set<number>();
   /** What was taken from whoever had it. */
   readonly taken = new Map<string, string>();
+  /** The last of each reader's receipts that was acknowledged, and when. */
+  readonly acknowledged = new Map<string, { readonly receipt: string; readonly at: number }>();
   /** When times to live end, by the log's clock. */
   readonly expiring = new Map<number, number>();
   readonly expired = new Set<number>();
