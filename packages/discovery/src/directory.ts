@@ -185,5 +185,6 @@ export class Directory implements ChannelResolver {
   async #refresh(): Promise<void> {
     const now = await this.#reader.refresh();
     this.#aheadMs = now - this.#clock.now();
+    this.#index.prune(now);
   }
 }

@@ -1,6 +1,7 @@
 import {
   BaseChannel,
   SSSNError,
+  isSSSNError,
   type ChannelDirectory,
   type ChannelInfo,
   type ChannelOptions,
@@ -8,13 +9,17 @@ import {
   type PublishedRegistration,
   type RetentionPolicy,
   type SystemDescriptor,
+  type WriteCondition,
   type WriteEntry,
   type WriteOptions,
   type WriteReceipt,
 } from "@sssn/core";
+import { checkLast } from "@sssn/core/log-state";
+import { FollowedRegistrations } from "./followed-registrations.js";
 import { keepRegistered } from "./registrar.js";
 import { DEFAULT_TTL_MS, checkRegistration, type Registration } from "./registration.js";
-import { RegistrationIndex, type ChannelQuery, type SystemQuery } from "./registration-index.js";
+import { type ChannelQuery, type SystemQuery } from "./registration-index.js";
+import { undisturbed } from "./undisturbed.js";
 
 /** What a {@link DiscoveryChannel} is told besides what every channel is. */
 export interface DiscoveryOptions extends Omit<ChannelOptions<Registration>, "schema"> {
@@ -22,11 +27,13 @@ export interface DiscoveryOptions extends Omit<ChannelOptions<Registration>, "sc
   readonly ttlMs?: number;
 }
 
-const PAGE = 1_000;
+/** So long after another host has written or removed something it is known here at the latest, or after what the store promises if that is longer. */
+const LOOK_MS = 5_000;
 
 /**
  * A channel of registrations: which channels and systems there are, and where. Durable and readable like any other channel; the
- * newest registration of an id counts, and only who made it may change or withdraw it. An admin withdraws with `remove()`.
+ * newest registration of an id counts, and only who made it may change or withdraw it, at whatever host. An admin withdraws with `remove()`.
+ * Several hosts may have it open in a store that they share: each follows what the others write and remove.
  *
  * @example
  * ```ts
@@ -44,67 +51,85 @@ export class DiscoveryChannel extends BaseChannel<Registration> implements Chann
   static override readonly ownOptions: readonly string[] = ["ttlMs"];
   readonly kind = "discovery";
   readonly #ttlMs: number;
-  readonly #index = new RegistrationIndex();
-  #position = 0;
+  readonly #followed: FollowedRegistrations;
+  #stopFollowing: (() => Promise<void>) | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: DiscoveryOptions) {
     super(options);
     this.#ttlMs = options.ttlMs ?? DEFAULT_TTL_MS;
+    this.#followed = new FollowedRegistrations(() => this.log, this.options.maxPageBytes);
   }
 
   // ---------------------------------------------------------------- asking
 
   /** Live channels. */
   findChannels(query: ChannelQuery = {}): readonly ChannelInfo[] {
-    return this.#index.channels(query, this.log.now());
+    return this.#followed.index.channels(query, this.log.now());
   }
 
   /** Live systems. */
   findSystems(query: SystemQuery = {}): readonly SystemDescriptor[] {
-    return this.#index.systems(query, this.log.now());
+    return this.#followed.index.systems(query, this.log.now());
   }
 
   getChannel(id: string): ChannelInfo | undefined {
-    const entry = this.#index.get("channel", id, this.log.now());
+    const entry = this.#followed.index.get("channel", id, this.log.now());
     return entry?.type === "channel" ? entry.channel : undefined;
   }
 
   getSystem(id: string): SystemDescriptor | undefined {
-    const entry = this.#index.get("system", id, this.log.now());
+    const entry = this.#followed.index.get("system", id, this.log.now());
     return entry?.type === "system" ? entry.system : undefined;
   }
 
   // ---------------------------------------------------------------- registering
 
-  /** @param ttlMs from 100 ms to 7 days. @throws SSSNError `insufficient_role` when somebody else has registered this id. */
+  /**
+   * @param ttlMs from 100 ms to 7 days.
+   * @throws SSSNError `insufficient_role` when somebody else has registered this id, `backpressure` when others kept coming first.
+   */
   registerChannel(registrantId: string, channel: ChannelInfo, ttlMs: number = this.#ttlMs): Promise<WriteReceipt> {
     return this.write(registrantId, { type: "channel", id: channel.id, ttlMs, channel });
   }
 
-  /** @param ttlMs from 100 ms to 7 days. @throws SSSNError `insufficient_role` when somebody else has registered this id. */
+  /**
+   * @param ttlMs from 100 ms to 7 days.
+   * @throws SSSNError `insufficient_role` when somebody else has registered this id, `backpressure` when others kept coming first.
+   */
   registerSystem(registrantId: string, system: SystemDescriptor, ttlMs: number = this.#ttlMs): Promise<WriteReceipt> {
     return this.write(registrantId, { type: "system", id: system.id, ttlMs, system });
   }
 
-  /** Takes a registration back. @throws SSSNError `insufficient_role` when it is somebody else's. */
+  /** Takes a registration back, at all its hosts. @throws SSSNError `insufficient_role` when it is somebody else's. */
   withdraw(registrantId: string, type: "channel" | "system", id: string): Promise<WriteReceipt> {
     return this.write(registrantId, { type: "withdrawn", of: type, id });
   }
 
-  override write(senderId: string, content: Registration, options?: WriteOptions): Promise<WriteReceipt> {
-    return this.#inTurn(() => this.#register(senderId, content, (checked) => super.write(senderId, checked, options)));
+  override write(senderId: string, content: Registration, options: WriteOptions & WriteCondition = {}): Promise<WriteReceipt> {
+    const { ifLast, ...rest } = options;
+    return this.#register(senderId, [content], ifLast, ([checked], condition) =>
+      super.write(senderId, checked as Registration, { ...rest, ...condition }),
+    );
   }
 
   /** All or none: a registration that is refused keeps the others from being stored. */
-  override writeBatch(senderId: string, entries: readonly WriteEntry<Registration>[]): Promise<readonly WriteReceipt[]> {
-    return this.#inTurn(async () => {
-      await this.#catchUp();
-      const checked = entries.map((entry) => ({ ...entry, content: this.#checked(senderId, entry.content) }));
-      const receipts = await super.writeBatch(senderId, checked);
-      await this.#catchUp();
-      return receipts;
-    });
+  override writeBatch(
+    senderId: string,
+    entries: readonly WriteEntry<Registration>[],
+    { ifLast }: WriteCondition = {},
+  ): Promise<readonly WriteReceipt[]> {
+    return this.#register(
+      senderId,
+      entries.map(({ content }) => content),
+      ifLast,
+      (checked, condition) =>
+        super.writeBatch(
+          senderId,
+          entries.map((entry, index) => ({ ...entry, content: checked[index] as Registration })),
+          condition,
+        ),
+    );
   }
 
   /** Registers a system's channels, refreshes them, and withdraws them in the end. The host does this: it needs no grant. */
@@ -114,7 +139,9 @@ export class DiscoveryChannel extends BaseChannel<Registration> implements Chann
         ttlMs: this.#ttlMs,
         clock: this.options.clock,
         write: (registration) =>
-          this.#inTurn(() => this.#register(registrantId, registration, (checked) => this.ingestAs(registrantId, checked))),
+          this.#register(registrantId, [registration], undefined, ([checked], condition) =>
+            this.ingestAs(registrantId, checked as Registration, condition),
+          ),
         failed: (error) => this.report("maintain", error),
       },
       channels,
@@ -122,18 +149,46 @@ export class DiscoveryChannel extends BaseChannel<Registration> implements Chann
     );
   }
 
-  async #register(senderId: string, content: unknown, store: (registration: Registration) => Promise<WriteReceipt>): Promise<WriteReceipt> {
-    await this.#catchUp();
-    const receipt = await store(this.#checked(senderId, content));
-    await this.#catchUp();
-    return receipt;
+  /**
+   * Looks who has registered an id, and writes only if nobody, at whatever host, has written since.
+   *
+   * @param expected where the caller wants the log to end; there is no second try then.
+   */
+  #register<Result>(
+    senderId: string,
+    contents: readonly unknown[],
+    expected: number | undefined,
+    store: (checked: readonly Registration[], condition: Required<WriteCondition>) => Promise<Result>,
+  ): Promise<Result> {
+    const lookAndWrite = async (): Promise<Result> => {
+      await this.#followed.catchUp();
+      const checked = await this.#allowed(senderId, contents);
+      const { position } = this.#followed;
+      // What lies between here and there was not looked at.
+      if (expected !== undefined && expected > position) checkLast(this.id, position, expected);
+      const result = await store(checked, { ifLast: expected ?? position });
+      await this.#followed.catchUp();
+      return result;
+    };
+    return this.#inTurn(() => (expected === undefined ? undisturbed(this.options.clock, lookAndWrite) : lookAndWrite()));
+  }
+
+  async #allowed(senderId: string, contents: readonly unknown[]): Promise<readonly Registration[]> {
+    try {
+      return contents.map((content) => this.#checked(senderId, content));
+    } catch (error) {
+      if (!isSSSNError(error, "insufficient_role")) throw error;
+      // Whoever is in the way may have been removed at another host.
+      await this.#followed.verify();
+      return contents.map((content) => this.#checked(senderId, content));
+    }
   }
 
   /** @throws SSSNError what is wrong with a registration, and `insufficient_role` when somebody else has registered the id. */
   #checked(senderId: string, content: unknown): Registration {
     const registration = checkRegistration(content);
     const type = registration.type === "withdrawn" ? registration.of : registration.type;
-    const owner = this.#index.get(type, registration.id, this.log.now());
+    const owner = this.#followed.index.get(type, registration.id, this.log.now());
     if (!owner || owner.registrantId === senderId) return registration;
     throw new SSSNError(
       "insufficient_role",
@@ -142,7 +197,7 @@ export class DiscoveryChannel extends BaseChannel<Registration> implements Chann
     );
   }
 
-  /** One registration at a time, so that nobody slips in between looking and writing. */
+  /** One registration at a time: those of one host are not in each other's way. */
   #inTurn<Result>(task: () => Promise<Result>): Promise<Result> {
     const result = this.#turn.then(task);
     this.#turn = result.catch(() => undefined);
@@ -152,48 +207,48 @@ export class DiscoveryChannel extends BaseChannel<Registration> implements Chann
   // ---------------------------------------------------------------- the index
 
   protected override async onStart(): Promise<void> {
-    await this.#catchUp();
+    await this.#followed.catchUp();
   }
 
-  /** Takes in what was written since. */
-  async #catchUp(): Promise<void> {
-    for (;;) {
-      const page = await this.log.read({ after: this.#position, limit: PAGE });
-      for (const message of page.messages) this.#index.apply(message);
-      this.#position = page.position;
-      if (page.messages.length < PAGE) return;
-    }
+  /** Follows what other hosts write and remove, where there can be any. */
+  protected override startWork(): void {
+    super.startWork();
+    const { shared, wakeUpWithinMs } = this.options.store.capabilities;
+    if (!shared) return;
+    const failed = (error: unknown): void => this.report("maintain", error);
+    this.#stopFollowing = this.#followed.follow(this.options.clock, Math.max(wakeUpWithinMs, LOOK_MS), failed);
+  }
+
+  protected override async stopWork(): Promise<void> {
+    await this.#stopFollowing?.();
+    await super.stopWork();
   }
 
   /** Removes what has expired or was replaced; then the retention policy. */
   protected override async onMaintain(): Promise<void> {
-    await this.#catchUp();
-    const live = this.#index.liveSequences(this.log.now());
-    for (let after = 0; after < this.#position;) {
-      const page = await this.log.read({ after, limit: PAGE });
-      await this.log.remove(page.messages.filter(({ sequence }) => !live.has(sequence) && sequence <= this.#position).map(({ id }) => id));
-      after = page.position;
-    }
+    await this.#followed.tidy();
     await super.onMaintain();
+    await this.#followed.verify();
   }
 
   override async remove(adminId: string, ids: readonly string[]): Promise<number> {
-    return this.#rebuilding(() => super.remove(adminId, ids));
+    await this.authorize(adminId, "remove");
+    // What it has replaced would come back in its place.
+    await this.#followed.tidy(new Set(ids));
+    return this.#removing(() => super.remove(adminId, ids));
   }
 
   override async clear(adminId: string, filter?: ClearFilter<Registration>): Promise<number> {
-    return this.#rebuilding(() => super.clear(adminId, filter));
+    return this.#removing(() => super.clear(adminId, filter));
   }
 
   override async evict(adminId: string, policy?: RetentionPolicy): Promise<number> {
-    return this.#rebuilding(() => super.evict(adminId, policy));
+    return this.#removing(() => super.evict(adminId, policy));
   }
 
-  async #rebuilding(removing: () => Promise<number>): Promise<number> {
-    const removed = await removing();
-    this.#index.clear();
-    this.#position = 0;
-    await this.#catchUp();
+  async #removing(remove: () => Promise<number>): Promise<number> {
+    const removed = await remove();
+    await this.#followed.readAnew();
     return removed;
   }
 }

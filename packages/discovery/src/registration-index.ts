@@ -76,6 +76,14 @@ export class RegistrationIndex {
     return new Set(all.filter(({ expiresAt }) => expiresAt > now).map(({ sequence }) => sequence));
   }
 
+  /** Forgets what has expired, so that hosts which are gone do not add up. */
+  prune(now: number): void {
+    for (const [key, hosts] of this.#entries) {
+      for (const [host, { expiresAt }] of hosts) if (expiresAt <= now) hosts.delete(host);
+      if (hosts.size === 0) this.#entries.delete(key);
+    }
+  }
+
   channels(query: ChannelQuery, now: number): readonly ChannelInfo[] {
     return this.live(now)
       .flatMap((entry) => (entry.type === "channel" ? [entry.channel] : []))
@@ -95,8 +103,10 @@ export class RegistrationIndex {
 
 /** What the newest host says, with the endpoints of all that are live, the newest first. */
 function merged(hosts: ReadonlyMap<string, DirectoryEntry> | undefined, now: number): DirectoryEntry | undefined {
-  const live = [...(hosts?.values() ?? [])].filter(({ expiresAt }) => expiresAt > now).reverse();
-  const [newest] = live;
+  const all = [...(hosts?.values() ?? [])].filter(({ expiresAt }) => expiresAt > now).reverse();
+  const [newest] = all;
+  // Nobody's endpoints are mixed with somebody else's, whatever has been written to the log by other means.
+  const live = all.filter(({ registrantId }) => registrantId === newest?.registrantId);
   if (!newest || live.length === 1) return newest;
   const expiresAt = Math.max(...live.map((entry) => entry.expiresAt));
   if (newest.type === "system") return { ...newest, expiresAt };

@@ -96,10 +96,12 @@ export abstract class WritableChannel<Content = unknown, Written = Content> exte
   }
 
   /** Writes without asking for a right, on behalf of the host; also while the channel drains, so that what is under way is finished. */
-  protected async ingestAs(senderId: string, content: Written, options: WriteOptions = {}): Promise<WriteReceipt> {
+  protected async ingestAs(senderId: string, content: Written, options: WriteOptions & WriteCondition = {}): Promise<WriteReceipt> {
     const { log } = this;
+    const { ifLast, ...rest } = options;
+    const condition = ifLast === undefined ? {} : { ifLast };
     const [receipt] = await this.pending.track(1, async () =>
-      this.#append(log, [await makeDraft(this.options, senderId, content, options)]),
+      this.#append(log, [await makeDraft(this.options, senderId, content, rest)], condition),
     );
     return receipt as WriteReceipt;
   }

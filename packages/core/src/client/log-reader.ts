@@ -13,14 +13,14 @@ const PAGE = 1_000;
 
 /** Keeps an index of a channel's messages up to date, here or behind a transport; a channel that comes back with another log is read from its start. */
 export class LogReader {
-  readonly #channel: ChannelPort;
+  readonly #channel: Pick<ChannelPort, "positions" | "read">;
   readonly #readerId: string;
   readonly #index: LogIndex;
   #position = 0;
   #log: string | undefined;
 
   /** @param readerId in whose name the channel is read. */
-  constructor(channel: ChannelPort, readerId: string, index: LogIndex) {
+  constructor(channel: Pick<ChannelPort, "positions" | "read">, readerId: string, index: LogIndex) {
     this.#channel = channel;
     this.#readerId = readerId;
     this.#index = index;
