@@ -144,7 +144,7 @@ export class SystemMetrics {
    * import { HttpTransport } from "@sssn/transport-http";
    * const transport = new HttpTransport({ port: 0 });
    * const metrics = new SystemMetrics().watchRequests(transport);
-   * transport.app.get("/metrics", metrics.handler({ token: "a long and secret word" }));
+   * transport.mount("/metrics", metrics.handler({ token: "a long and secret word" }));
    * ```
    */
   handler({ token }: { readonly token: string }): (request: IncomingMessage, response: ServerResponse) => Promise<void> {

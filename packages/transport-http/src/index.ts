@@ -1,4 +1,5 @@
-export { HttpTransport, type HttpTransportOptions } from "./server/http-transport.js";
+export { HttpTransport } from "./server/http-transport.js";
+export { type HttpTransportOptions } from "./server/http-transport-options.js";
 export { type HttpApplication, type HttpMiddleware } from "./server/http-application.js";
 export { type RequestRecord } from "./server/exchange.js";
 export { type ReadinessCheck } from "./server/readiness.js";

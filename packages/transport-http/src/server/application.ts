@@ -1,13 +1,15 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import express, { type Express, type NextFunction, type Request, type Response } from "express";
 import cors from "cors";
-import { SSSNError, type Logger } from "@sssn/core";
+import type { Logger } from "@sssn/core";
 import { openApiDocument } from "../protocol/openapi.js";
 import { descriptionPage } from "./description-page.js";
 import { Exchange, type RequestRecord } from "./exchange.js";
 import { ChannelRequests } from "./channel-requests.js";
 import type { HostGuard } from "./host-guard.js";
-import { sendProblem } from "./problems.js";
+import type { Mounts } from "./mounts.js";
+import type { OwnPath } from "./own-paths.js";
+import { nothingHere, sendProblem, stopping } from "./problems.js";
 
 export interface ApplicationOptions {
   /** A pino logger fits. Default: warnings and errors to the console. */
@@ -17,6 +19,8 @@ export interface ApplicationOptions {
   readonly trustProxy: boolean | number | string;
   /** Whether every answer closes its connection. */
   readonly isStopping: () => boolean;
+  /** Aborts when nothing new is taken any more. */
+  readonly stopping: AbortSignal;
   readonly guard: HostGuard;
   readonly readiness: () => Promise<readonly string[]>;
   readonly ended: (record: RequestRecord) => void;
@@ -47,7 +51,7 @@ export function makeApplication(options: ApplicationOptions): Express {
       }),
     );
   }
-  const at = (path: string, answer: (exchange: Exchange) => void | Promise<void>): void => {
+  const at = (path: OwnPath, answer: (exchange: Exchange) => void | Promise<void>): void => {
     app.get(path, async (_request, response) => {
       const exchange = Exchange.of(response);
       exchange.route = path;
@@ -69,20 +73,39 @@ export function makeApplication(options: ApplicationOptions): Express {
   return app;
 }
 
+/** Who answers requests: the protocol, and what a user has put beside it. */
+export interface Answering {
+  readonly channels: ChannelRequests;
+  readonly mounts: Mounts;
+}
+
 /**
- * What comes last: the channels, so that whatever was added to the application before runs first, and everything that failed.
+ * What comes last: the channels and what was mounted, so that whatever was added to the application before runs first, and everything that failed.
  *
  * @param ownLayers how many layers the application had when it was made.
- * @returns what the server calls with each request. Where nothing was added to the application, requests to channels do not go through
- * it: its way to a handler would cost them a third of their time.
+ * @returns what the server calls with each request. Where nothing was added to the application, requests to channels and to what was mounted do
+ * not go through it: its way to a handler would cost a channel a third of its time.
  */
-export function mountChannels(app: Express, ownLayers: number, requests: ChannelRequests, options: ApplicationOptions): RequestListener {
+export function answerRequests(
+  app: Express,
+  ownLayers: number,
+  { channels, mounts }: Answering,
+  options: ApplicationOptions,
+): RequestListener {
   const isPlain = options.corsOrigins.length === 0 && app.router.stack.length === ownLayers;
-  app.use((request: Request, response: Response): Promise<void> => {
-    const { originalUrl } = request;
-    if (!ChannelRequests.owns(originalUrl))
-      throw new SSSNError("not_found", "There is nothing at this path. The channels are below /channels.");
-    return requests.handle(Exchange.of(response), originalUrl);
+  /** Whether there was anybody to answer. */
+  const answer = (exchange: Exchange, url: string, failed: (thrown: unknown) => void): boolean => {
+    if (ChannelRequests.owns(url)) channels.handle(exchange, url).catch(failed);
+    else {
+      const mounted = mounts.at(url);
+      if (!mounted) return false;
+      if (options.stopping.aborted) failed(stopping());
+      else mounted.answer(exchange, url, failed);
+    }
+    return true;
+  };
+  app.use((request: Request, response: Response, next: NextFunction): void => {
+    if (!answer(Exchange.of(response), request.originalUrl, next)) throw nothingHere();
   });
   // Express knows an error handler by its four parameters.
   app.use((thrown: unknown, _request: Request, response: Response, _next: NextFunction): void =>
@@ -91,18 +114,19 @@ export function mountChannels(app: Express, ownLayers: number, requests: Channel
   if (!isPlain) return app;
   return (request, response) => {
     const { url = "" } = request;
-    if (!ChannelRequests.owns(url)) {
+    if (!ChannelRequests.owns(url) && !mounts.at(url)) {
       app(request, response);
       return;
     }
     const exchange = begin(request, response, options);
+    const failed = (thrown: unknown): void => sendProblem(exchange, thrown, options.logger);
     try {
       options.guard.check(request);
     } catch (thrown) {
-      sendProblem(exchange, thrown, options.logger);
+      failed(thrown);
       return;
     }
-    requests.handle(exchange, url).catch((thrown: unknown) => sendProblem(exchange, thrown, options.logger));
+    answer(exchange, url, failed);
   };
 }
 

@@ -3,6 +3,7 @@ import { routeNames, routeOf, type Route, type RouteName } from "../protocol/rou
 import { bearerOf, type Access, type PublishedChannels } from "./access.js";
 import type { Exchange } from "./exchange.js";
 import { HANDLERS, type HandlerContext } from "./handlers.js";
+import { nothingHere, stopping } from "./problems.js";
 import { readJsonBody } from "./request-body.js";
 import { checkBody, checkQuery, type Checked } from "./validation.js";
 
@@ -89,12 +90,8 @@ export class ChannelRequests {
   }
 }
 
-function stopping(): SSSNError {
-  return new SSSNError("channel_not_running", "This host is stopping and takes nothing new. Try again, here or at another one.");
-}
-
 function unmatched(allow: string | undefined): SSSNError {
-  if (allow === undefined) return new SSSNError("not_found", "There is nothing at this path. The channels are below /channels.");
+  if (allow === undefined) return nothingHere();
   return new SSSNError("unsupported_operation", `This path takes ${allow}.`, { details: { allow } });
 }
 

@@ -76,6 +76,11 @@ export class Exchange {
     return headers;
   }
 
+  /** Whether the host is leaving: an answer that somebody else makes closes its connection as well. */
+  get isLast(): boolean {
+    return this.#isStopping();
+  }
+
   /** Nobody is going to read it, so it must not be sent to the end. */
   get #hasUnreadBody(): boolean {
     const { complete, headers } = this.request;

@@ -1,8 +1,7 @@
 import { createServer, type Server } from "node:http";
-import { createServer as createTlsServer, type ServerOptions as TlsServerOptions } from "node:https";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Express } from "express";
-import type { HttpApplication } from "./http-application.js";
 import {
   EventSource,
   SSSNError,
@@ -13,6 +12,7 @@ import {
   sleep,
   systemClock,
   validateInteger,
+  type Cancel,
   type ChannelEndpoint,
   type ChannelTransport,
   type Clock,
@@ -20,54 +20,18 @@ import {
   type PublishedChannel,
 } from "@sssn/core";
 import { PublishedChannels } from "./access.js";
-import { makeApplication, mountChannels, type ApplicationOptions } from "./application.js";
+import { answerRequests, makeApplication, type ApplicationOptions } from "./application.js";
 import { Connections } from "./connections.js";
 import { HostGuard } from "./host-guard.js";
 import { ChannelRequests } from "./channel-requests.js";
 import type { RequestRecord } from "./exchange.js";
 import { HeldRequests } from "./held-requests.js";
-import { Readiness, type ReadinessCheck } from "./readiness.js";
+import type { HttpApplication, HttpMiddleware } from "./http-application.js";
+import { HTTP_TRANSPORT_OPTIONS, type HttpTransportOptions } from "./http-transport-options.js";
+import { Mounts } from "./mounts.js";
+import { Readiness } from "./readiness.js";
 import { RequestLog } from "./request-log.js";
 import { Tickets } from "./tickets.js";
-
-/** Where a transport listens, and what it lets through. */
-export interface HttpTransportOptions {
-  /** Where to listen. Default `127.0.0.1`: this machine only. */
-  readonly host?: string;
-  /** From 0 (any free port) to 65 535. Default 8000. */
-  readonly port?: number;
-  /** What clients are told to connect to, when it is not where the server listens: behind a proxy, say. */
-  readonly publicUrl?: string;
-  /** Serve https: at least `key` and `cert`, and whatever else Node's TLS server takes. Default: plain http, for this machine or behind a proxy that ends TLS. */
-  readonly tls?: TlsServerOptions;
-  /** Which proxies are believed in what they say of the caller's address, as express has it: how many, or their addresses. Default: none. */
-  readonly trustProxy?: boolean | number | string;
-  /** Origins whose pages may call from a browser, such as `https://app.example`. Default: none. */
-  readonly corsOrigins?: readonly string[];
-  /**
-   * Names that a request may call this host by in its `Host` header, without a port. On loopback its own names are taken besides, and no
-   * others, so that no page can reach it under a name of its own (DNS rebinding); elsewhere any name is taken where this is left out.
-   */
-  readonly allowedHosts?: readonly string[];
-  /**
-   * How long the host still answers everything after it was told to stop, in ms from 0: `/readyz` says 503 and every answer closes its
-   * connection, so that whoever sends work here has time to send it elsewhere. Longer than the time between two probes of a load balancer. At the most half of the
-   * transport's share of the shutdown, which is 40 % of its deadline: more is cut, and said so in the log. Default 100.
-   */
-  readonly lameDuckMs?: number;
-  /** Publish channels with open or plain-ACL security beyond this machine all the same. Default false. */
-  readonly allowInsecure?: boolean;
-  /** Largest request body, in bytes. Default 4 MiB. */
-  readonly maxBodyBytes?: number;
-  /** Most connections at once. Default 10 000. */
-  readonly maxConnections?: number;
-  /** What else has to hold for `/readyz`, by name: that a worker is not deaf (`() => worker.isListening`), say. */
-  readonly readiness?: Readonly<Record<string, ReadinessCheck>>;
-  /** What time it is. Default: the machine's clock; a test gives a `VirtualClock`. */
-  readonly clock?: Clock;
-  /** One line a request on the level info, without a token. A pino logger fits. Default: warnings and errors to the console. */
-  readonly logger?: Logger;
-}
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -84,23 +48,6 @@ const UNUSED_MS = 50;
 /** At this part of the time that is left, everybody is cut: who closes the host must not be late because of them. */
 const LAST_PART = 0.9;
 const ACCEPTING_TURNS = 5;
-
-const OPTIONS: ReadonlySet<string> = new Set<keyof HttpTransportOptions>([
-  "host",
-  "port",
-  "publicUrl",
-  "tls",
-  "trustProxy",
-  "corsOrigins",
-  "allowedHosts",
-  "lameDuckMs",
-  "allowInsecure",
-  "maxBodyBytes",
-  "maxConnections",
-  "readiness",
-  "clock",
-  "logger",
-]);
 
 /**
  * Carries channels over HTTP, on express. Every request needs a Bearer token, which the channel's own security judges before
@@ -134,6 +81,7 @@ export class HttpTransport implements ChannelTransport {
   readonly #port: number;
   readonly #maxBodyBytes: number;
   readonly #channels = new PublishedChannels();
+  readonly #mounts = new Mounts();
   readonly #held: HeldRequests;
   readonly #leaving = new AbortController();
   readonly #stopping = new AbortController();
@@ -146,7 +94,7 @@ export class HttpTransport implements ChannelTransport {
 
   constructor(options: HttpTransportOptions = {}) {
     this.#options = options;
-    refuseUnknownOptions("HttpTransport", options, OPTIONS);
+    refuseUnknownOptions("HttpTransport", options, HTTP_TRANSPORT_OPTIONS);
     this.#logger = guardLogger(options.logger ?? consoleLogger);
     this.#clock = options.clock ?? systemClock;
     this.#host = options.host ?? "127.0.0.1";
@@ -183,6 +131,7 @@ export class HttpTransport implements ChannelTransport {
       corsOrigins,
       trustProxy,
       isStopping: () => this.#leaving.signal.aborted,
+      stopping: this.#stopping.signal,
       guard: new HostGuard({
         host: this.#host,
         isLoopback: LOOPBACK.test(this.#host),
@@ -198,6 +147,29 @@ export class HttpTransport implements ChannelTransport {
         if (this.#stopping.signal.aborted) setImmediate(() => this.#server.closeIdleConnections());
       },
     };
+  }
+
+  /**
+   * Aborts when the host takes nothing new any more: after the lame-duck phase of its shutdown. An answer of a mounted listener that would go
+   * on for long, such as a stream, ends then; what has not ended is cut at the end of the transport's share of the shutdown.
+   */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
+  /**
+   * Puts a listener of your own under a path on the same port: a plain `(request, response)` one of Node, an express application or router.
+   * Unlike a layer on {@link HttpTransport.app} it is in nobody's way: requests to channels do not pass through express because of it. Its
+   * requests are judged by their `Host` and `Origin`, logged and drained as all others are; who they are from is yours to ask. It sees the path
+   * below the prefix as `request.url`, and the whole one as `originalUrl`, as express has it. Of two prefixes that fit, the longer counts.
+   *
+   * @param prefix such as `/console`: whole segments out of letters, digits and `. _ ~ -`. Before or after `start()`.
+   * @param listener what it does not answer it hands on with the third argument, `next`; that, and what it throws, becomes a problem document.
+   * @returns takes it away: what is under way there is answered, and what comes after it is not found.
+   * @throws SSSNError `invalid_argument` for a prefix that is none, or that would hide a path of the protocol; `duplicate_id` for one that is taken.
+   */
+  mount(prefix: string, listener: HttpMiddleware): Cancel {
+    return this.#mounts.add(prefix, listener);
   }
 
   attach(channel: PublishedChannel): void {
@@ -228,7 +200,10 @@ export class HttpTransport implements ChannelTransport {
   async start(): Promise<readonly string[]> {
     const context = { clock: this.#clock, held: this.#held, tickets: new Tickets(this.#clock), stopping: this.#stopping.signal };
     const requests = new ChannelRequests({ channels: this.#channels, context, maxBodyBytes: this.#maxBodyBytes });
-    this.#server.on("request", mountChannels(this.#express, this.#ownLayers, requests, this.#applicationOptions));
+    this.#server.on(
+      "request",
+      answerRequests(this.#express, this.#ownLayers, { channels: requests, mounts: this.#mounts }, this.#applicationOptions),
+    );
     await this.#listen();
     this.#held.start();
     const { port } = this.#server.address() as AddressInfo;

@@ -14,6 +14,16 @@ export function sendProblem(exchange: Exchange, thrown: unknown, logger: Logger)
   exchange.send(error.status, PROBLEM_TYPE, JSON.stringify(toProblem(error)), headersOf(error));
 }
 
+/** For what no path leads to. */
+export function nothingHere(): SSSNError {
+  return new SSSNError("not_found", "There is nothing at this path. The channels are below /channels.");
+}
+
+/** For what comes when the host takes nothing new any more. */
+export function stopping(): SSSNError {
+  return new SSSNError("channel_not_running", "This host is stopping and takes nothing new. Try again, here or at another one.");
+}
+
 function headersOf(error: SSSNError): string[] {
   const headers: string[] = [];
   if (error.status === 401)
