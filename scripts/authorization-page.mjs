@@ -2,12 +2,19 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./steps.mjs";
-import { OPERATION_ROLES, supports } from "../packages/core/dist/index.js";
+import { HOST_OPERATIONS, OPERATION_ROLES, supports } from "../packages/core/dist/index.js";
 
 const KINDS = ["passthrough", "broadcast", "work-queue", "mailbox", "periodic", "discovery"];
 const path = join(root, "docs/authorization.md");
 const rows = Object.entries(OPERATION_ROLES).map(
   ([operation, role]) => `| ${operation} | ${role} | ${KINDS.map((kind) => (supports({ kind }, operation) ? "yes" : "405")).join(" | ")} |`,
+);
+const REFUSED = {
+  list: "an empty list",
+  topology: "403 `insufficient_role`",
+};
+const hostRows = Object.entries(HOST_OPERATIONS).map(
+  ([name, operation]) => `| ${name} | ${operation} | ${OPERATION_ROLES[operation]} | ${REFUSED[name]} |`,
 );
 const page = `# Who may do what
 
@@ -21,6 +28,13 @@ observer may ask for \`info\` as well. A token may carry a role for all its chan
 | operation | least role | ${KINDS.join(" | ")} |
 | --- | --- | ${KINDS.map(() => "---").join(" | ")} |
 ${rows.join("\n")}
+
+A host as a whole is asked for what is on it. The answer tells of the channels on which the token allows an operation, of no private one, and of the systems that they
+lead to:
+
+| asked of a host | takes on a channel | least role | who may on none gets |
+| --- | --- | --- | --- |
+${hostRows.join("\n")}
 
 Over HTTP, in this order:
 

@@ -27,7 +27,16 @@ export { Ticker } from "./ticker.js";
 export type * from "./ports/message-store.js";
 export type * from "./ports/channel-port.js";
 export type * from "./ports/channel-transport.js";
-export { OPERATION_ROLES, ROLES, roleAllows, roleCovers, type ChannelOperation, type Role } from "./ports/roles.js";
+export {
+  HOST_OPERATIONS,
+  OPERATION_ROLES,
+  ROLES,
+  roleAllows,
+  roleCovers,
+  type ChannelOperation,
+  type HostOperation,
+  type Role,
+} from "./ports/roles.js";
 export type { ChannelSecurity, Principal, TokenRequest } from "./ports/channel-security.js";
 
 export { MemoryMessageStore, type MemoryStoreOptions } from "./memory-store/memory-message-store.js";
@@ -88,4 +97,4 @@ export { type CapabilityHandler, type ExposeOptions } from "./systems/capabiliti
 export { SystemState, type ManagedSystem, type RunOptions, type ShutdownReport } from "./systems/managed-system.js";
 export { type PublishOptions, type RunningSystem } from "./systems/deployment.js";
 export { runAsProgram, type ProgramHost, type ProgramOptions } from "./systems/run-as-program.js";
-export { type Topology } from "./systems/topology.js";
+export { topologyWithin, type Topology, type TopologyParts, type TopologyRevision, type TopologySource } from "./systems/topology.js";

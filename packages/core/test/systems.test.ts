@@ -83,13 +83,15 @@ describe("topology", () => {
     sub.addChannel(channel("d"));
     await using _running = await system.launch();
     expect(system.topology()).toEqual({
+      revision: expect.any(Number) as unknown,
+      since: expect.any(Number) as unknown,
       systems: [
         { id: "s", name: "s", state: "running" },
         { id: "sub", name: "Sub", state: "running", parent: "s" },
       ],
       channels: [
-        { id: "c", kind: "passthrough", owner: "s", visibility: "private" },
-        { id: "d", kind: "passthrough", owner: "sub", visibility: "private" },
+        { id: "c", kind: "passthrough", state: "running", owner: "s", visibility: "private" },
+        { id: "d", kind: "passthrough", state: "running", owner: "sub", visibility: "private" },
       ],
       wires: [
         { system: "s", channel: "c" },

@@ -3,6 +3,7 @@ import {
   ACLSecurity,
   BaseSystem,
   BroadcastChannel,
+  HOST_OPERATIONS,
   MailboxChannel,
   MemoryMessageStore,
   OPERATION_ROLES,
@@ -16,12 +17,14 @@ import {
   type BaseChannel,
   type ChannelOperation,
   type ChannelSecurity,
+  type HostOperation,
   type Role,
   type Visibility,
 } from "@sssn/core";
 import { JWTChannelSecurity } from "@sssn/security-jwt";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { HttpTransport } from "../src/index.js";
+import { HOST_ROUTES } from "../src/protocol/host-routes.js";
 import { ROUTES, type RouteName } from "../src/protocol/routes.js";
 import { SECRET } from "./support/published.js";
 
@@ -229,6 +232,43 @@ describe.each(SCHEMES)("authorization with $name security, every cell of the doc
           () => "done",
           (error: unknown) => (isSSSNError(error) ? error.code : String(error)),
         );
+      }
+    }
+    expect(actual).toEqual(expected);
+  });
+
+  it("of a host as a whole: what it is asked × role × scope, of what is public", async () => {
+    const page = await readFile(new URL("../../../docs/authorization.md", import.meta.url), "utf8");
+    const security = scheme.make();
+    const store = new MemoryMessageStore();
+    const system = new BaseSystem({ id: "host", logger });
+    for (const [id, visibility] of [
+      ["tested", "public"],
+      ["hidden", "private"],
+    ] as const)
+      system.addChannel(new PassthroughChannel({ id, store, security, logger, visibility }));
+    const running = await system.publish({ transport: new HttpTransport({ port: 0, logger }) });
+    onTestFinished(async () => void (await running.close({ timeoutMs: 2_000 })));
+    const [actual, expected]: [Record<string, string>, Record<string, string>] = [{}, {}];
+    for (const name of Object.keys(HOST_OPERATIONS) as HostOperation[]) {
+      const operation = HOST_OPERATIONS[name];
+      const needed = OPERATION_ROLES[operation];
+      expect(page).toContain(`| ${name} | ${operation} | ${needed} |`);
+      for (const role of ALL_ROLES) {
+        for (const scope of ["in", "out"] as const) {
+          const credential = await scheme.credential(security, role, scope);
+          if (credential === undefined || (role === "none" && scope === "out")) continue;
+          const cell = `${name} ${role} ${scope}`;
+          const mayAll = scheme.name === "open";
+          const none = name === "list" ? "200 " : "403 insufficient_role";
+          if (role === "none" && !mayAll) expected[cell] = "401 token_invalid";
+          else expected[cell] = scope === "in" && (mayAll || isAllowed(role, operation, needed)) ? "200 tested" : none;
+          const response = await fetch(`${running.addresses[0]}${HOST_ROUTES[name].path}`, {
+            headers: { authorization: `Bearer ${credential}` },
+          });
+          const body = (await response.json()) as { code?: string; channels?: { id: string }[] };
+          actual[cell] = `${response.status} ${body.code ?? body.channels?.map(({ id }) => id).join() ?? ""}`;
+        }
       }
     }
     expect(actual).toEqual(expected);

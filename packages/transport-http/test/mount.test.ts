@@ -191,15 +191,23 @@ describe("what is mounted", () => {
 });
 
 describe("a prefix", () => {
-  it.each(["/channels", "/channels/orders", "/Channels", "/healthz", "/readyz", "/openapi.json", "/docs", "/docs/mine", "/DOCS"])(
-    "that would hide the protocol's own paths is refused: %s",
-    (prefix) => {
-      const transport = new HttpTransport({ port: 0, logger: silentLogger });
-      expect(() => transport.mount(prefix, saying("hidden"))).toThrow(
-        expect.objectContaining({ code: "invalid_argument", details: { hidden: expect.stringMatching(/^\//) as unknown } }) as Error,
-      );
-    },
-  );
+  it.each([
+    "/channels",
+    "/channels/orders",
+    "/Channels",
+    "/topology",
+    "/healthz",
+    "/readyz",
+    "/openapi.json",
+    "/docs",
+    "/docs/mine",
+    "/DOCS",
+  ])("that would hide the protocol's own paths is refused: %s", (prefix) => {
+    const transport = new HttpTransport({ port: 0, logger: silentLogger });
+    expect(() => transport.mount(prefix, saying("hidden"))).toThrow(
+      expect.objectContaining({ code: "invalid_argument", details: { hidden: expect.stringMatching(/^\//) as unknown } }) as Error,
+    );
+  });
 
   it.each(["", "/", "console", "/console/", "//console", "/a//b", "/a/../channels", "/.", "/a b", "/a?b", "/a#b", "/%61", "/a:b", "/*"])(
     "that is none is refused: %j",

@@ -136,6 +136,12 @@ describe("the OpenAPI description", () => {
     expect(Object.keys(ROUTES).filter((route) => route !== "stream" && !answers.has(route))).toEqual([]);
     for (const [route, { status }] of answers) expect([route, status]).toEqual([route, ROUTES[route as keyof typeof ROUTES].status]);
     for (const path of ["/healthz", "/readyz", "/channels"]) hold(path, "get", await host.fetch(path, await host.token("read")));
+    const observer = await host.token("observe");
+    for (const path of ["/topology", "/channels"]) {
+      const answer = await host.fetch(path, observer);
+      hold(path, "get", answer);
+      expect(answer.status).toBe(200);
+    }
   });
 
   it("holds for what every route refuses: without a token, with a wrong one, with nonsense, on a channel that is not there", async () => {
@@ -156,6 +162,24 @@ describe("the OpenAPI description", () => {
         expect([method, url, answer.status]).toEqual([method, url, status]);
         hold(`/channels/{id}${path}`, method.toLowerCase(), answer);
       }
+    }
+  });
+
+  it("holds for what a host refuses that is asked for its topology", async () => {
+    const host = await publish();
+    const observer = await host.token("observe");
+    for (const [query, token, status] of [
+      ["", undefined, 401],
+      ["", "garbage", 401],
+      ["", await host.token("write"), 403],
+      ["", await host.token("observe", ["elsewhere"]), 403],
+      ["?nonsense=1", observer, 400],
+      ["?after=-1", observer, 400],
+      ["?waitMs=60001", observer, 400],
+    ] as const) {
+      const answer = await host.fetch(`/topology${query}`, token);
+      expect([query, answer.status]).toEqual([query, status]);
+      hold("/topology", "get", answer);
     }
   });
 

@@ -88,11 +88,14 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
 
   addEndpoint(endpoint: ChannelEndpoint): void {
     this.#endpoints.push(endpoint);
+    this.events.emit("endpoints", [...this.#endpoints]);
   }
 
   removeEndpoint(endpoint: ChannelEndpoint): void {
     const index = this.#endpoints.findIndex(({ transport, url }) => transport === endpoint.transport && url === endpoint.url);
-    if (index >= 0) this.#endpoints.splice(index, 1);
+    if (index < 0) return;
+    this.#endpoints.splice(index, 1);
+    this.events.emit("endpoints", [...this.#endpoints]);
   }
 
   // ---------------------------------------------------------------- live

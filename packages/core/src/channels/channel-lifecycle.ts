@@ -2,7 +2,7 @@ import { SSSNError } from "../errors.js";
 import { EventSource } from "../events.js";
 import type { Cancel } from "../clock.js";
 import type { Visibility } from "../message.js";
-import type { Subscription } from "../ports/channel-port.js";
+import type { ChannelEndpoint, Subscription } from "../ports/channel-port.js";
 import type { ChannelSecurity } from "../ports/channel-security.js";
 import type { ChannelLog, LogOptions, RetentionPolicy } from "../ports/message-store.js";
 import { TOO_LATE, within } from "../within.js";
@@ -50,8 +50,12 @@ export abstract class ChannelLifecycle<Content = unknown, Written = Content> imp
   readonly id: string;
   readonly visibility: Visibility;
   readonly security: ChannelSecurity;
-  /** State changes and continued errors. */
-  readonly events = new EventSource<{ state: ChannelState; error: ContinuedError<ChannelErrorPhase> }>();
+  /** State changes, continued errors, and where it can be reached whenever that changes. */
+  readonly events = new EventSource<{
+    state: ChannelState;
+    error: ContinuedError<ChannelErrorPhase>;
+    endpoints: readonly ChannelEndpoint[];
+  }>();
   protected readonly options: ResolvedChannelOptions<Content, Written>;
   /** Raised whenever there may be something new in the log. */
   protected readonly changes = new ChangeSignal();

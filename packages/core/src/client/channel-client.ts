@@ -5,6 +5,7 @@ import { startWorker, type BatchWorkOptions } from "../channels/work/work.js";
 import type { WorkOptions } from "../channels/work/work-options.js";
 import type { Worker } from "../channels/work/worker.js";
 import { SSSNError, isSSSNError } from "../errors.js";
+import { EventSource } from "../events.js";
 import { linkSignals } from "../link-signals.js";
 import { validateIdentifier } from "../identifiers.js";
 import type { ChannelMessage, WriteReceipt } from "../message.js";
@@ -45,6 +46,8 @@ export interface ChannelResolver {
  */
 export class ChannelClient {
   readonly systemId: string;
+  /** Which channels come and go, by their ids. */
+  readonly events = new EventSource<{ connected: string; disconnected: string }>();
   readonly #channels = new Map<string, ChannelPort>();
   /** The last position that each cursor has been handed, to be confirmed with its next read. */
   readonly #received = new Map<string, { readonly position: number; readonly log: string }>();
@@ -70,6 +73,7 @@ export class ChannelClient {
       });
     }
     this.#channels.set(channel.id, channel);
+    this.events.emit("connected", channel.id);
   }
 
   /** From a name, or a contract, to a working channel in one call. @throws SSSNError `channel_not_found`, `duplicate_id`, `invalid_state`: it is of another kind. */
@@ -84,7 +88,7 @@ export class ChannelClient {
   }
 
   disconnect(channelId: string): void {
-    this.#channels.delete(channelId);
+    if (this.#channels.delete(channelId)) this.events.emit("disconnected", channelId);
   }
 
   has(channelId: string): boolean {

@@ -1,6 +1,7 @@
 import type { JsonValue } from "../json-value.js";
 import type { ChannelMessage } from "../message.js";
 import type { ChannelEndpoint, ChannelHostPort, ChannelInfo, ChannelPort, StreamOptions } from "./channel-port.js";
+import type { TopologySource } from "../systems/topology.js";
 import type { ChannelSecurity } from "./channel-security.js";
 
 /** What a transport needs of a channel that it carries. */
@@ -28,6 +29,8 @@ export interface ChannelTransport {
   attach(channel: PublishedChannel): void;
   /** Makes it unreachable, at once. */
   detach(channelId: string): void;
+  /** Is given the topology of the published tree, without what is private, to tell it to those who may observe. Left out: the transport tells none. */
+  showTopology?(source: TopologySource): void;
   /**
    * Resolves once requests are answered, with the addresses.
    *

@@ -46,6 +46,15 @@ export const OPERATION_ROLES = {
 /** The name of an operation on a channel. */
 export type ChannelOperation = keyof typeof OPERATION_ROLES;
 
+/**
+ * What can be asked of a host, and the operation that a channel has to allow for it to be in the answer: who may do that on no channel there is refused,
+ * or answered with nothing.
+ */
+export const HOST_OPERATIONS = { list: "info", topology: "stats" } as const satisfies Record<string, ChannelOperation>;
+
+/** The name of something that can be asked of a host. */
+export type HostOperation = keyof typeof HOST_OPERATIONS;
+
 /** Tells whether a granted role allows an operation. What a channel is called, an observer may know as well. */
 export function roleAllows(granted: unknown, operation: ChannelOperation): boolean {
   return roleCovers(granted, OPERATION_ROLES[operation]) || (granted === "observe" && operation === "info");

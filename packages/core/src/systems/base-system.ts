@@ -27,8 +27,10 @@ import { Ticker } from "../ticker.js";
 import { StepRecord, type StepReport } from "./step-record.js";
 import { Capabilities, type CapabilityHandler, type ExposeOptions } from "./capabilities.js";
 import { Deployment, type PublishOptions, type RunningSystem } from "./deployment.js";
+import { OwnedChannels } from "./owned-channels.js";
 import { SystemState, type ManagedSystem, type RunOptions, type ShutdownReport } from "./managed-system.js";
-import { topologyOf, type Topology } from "./topology.js";
+import { TopologyRevisions } from "./topology-revisions.js";
+import { topologyOf, type Topology, type TopologyRevision } from "./topology.js";
 
 /** What a system is told when it is made. */
 export interface SystemOptions {
@@ -66,14 +68,15 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
   readonly description: string;
   /** The channels that this system can reach: those that were added or wired, and no others. */
   readonly client: ChannelClient;
-  /** State changes and continued errors. */
-  readonly events = new EventSource<{ state: SystemState; error: ContinuedError<"step"> }>();
+  /** State changes, continued errors, and revisions of the topology from here down. */
+  readonly events = new EventSource<{ state: SystemState; error: ContinuedError<"step">; topology: TopologyRevision }>();
   protected readonly clock: Clock;
   protected readonly logger: Logger;
   readonly #tickRate: number;
   readonly #capabilities: readonly Capability[];
   readonly #exposed: Capabilities;
-  readonly #channels = new Map<string, BaseChannel>();
+  readonly #channels: OwnedChannels;
+  readonly #topology: TopologyRevisions;
   readonly #subsystems = new Map<string, BaseSystem>();
   readonly #resources: AsyncDisposable[] = [];
   readonly #errors = new ErrorsSeen<"step">();
@@ -99,6 +102,10 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
     this.logger = guardLogger(options.logger ?? consoleLogger);
     this.#tickRate = checkTickRate(options.tickRate ?? 1);
     this.#steps = new StepRecord(this.clock);
+    this.#topology = new TopologyRevisions(this.clock, () => topologyOf(this));
+    this.#topology.events.on("topology", (revision) => this.events.emit("topology", revision));
+    this.#channels = new OwnedChannels(this.client, () => this.#changed());
+    this.#changed();
     this.#capabilities = [...(options.capabilities ?? [])];
     this.#errors.events.on("error", (error) => {
       this.#steps.failed(error.error);
@@ -174,13 +181,14 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
     if (this.#state === state || this.#state === SystemState.ERROR) return;
     this.#state = state;
     this.events.emit("state", state);
+    this.#changed();
   }
 
   // ---------------------------------------------------------------- topology
 
   /** The owned channels. */
   get channels(): readonly BaseChannel[] {
-    return [...this.#channels.values()];
+    return this.#channels.all;
   }
 
   /** The direct subsystems. */
@@ -191,8 +199,7 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
   /** Takes a channel into this system's care and connects it to its client. @throws SSSNError `duplicate_id`, `invalid_state`. */
   addChannel<Channel extends BaseChannel>(channel: Channel): Channel {
     this.#assertBuilding(`add channel ${channel.id}`);
-    this.client.connect(channel);
-    this.#channels.set(channel.id, channel);
+    this.#channels.add(channel);
     return channel;
   }
 
@@ -203,14 +210,12 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
    */
   async startChannel<Channel extends BaseChannel>(channel: Channel): Promise<Channel> {
     const deployment = this.#running(`start channel ${channel.id}`);
-    this.client.connect(channel);
-    this.#channels.set(channel.id, channel);
+    this.#channels.add(channel);
     try {
       await deployment.include(channel);
       return channel;
     } catch (error) {
-      this.#channels.delete(channel.id);
-      this.client.disconnect(channel.id);
+      this.#channels.take(channel.id);
       throw error;
     }
   }
@@ -224,18 +229,13 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
    */
   async removeChannel(channelId: string, options: { readonly timeoutMs?: number } = {}): Promise<void> {
     const deployment = this.#running(`remove channel ${channelId}`);
-    const channel = this.#channels.get(channelId);
-    if (!channel) {
-      const known = [...this.#channels.keys()];
-      throw new SSSNError(
-        "channel_not_connected",
-        `System ${this.id} owns no channel ${describe(channelId)}. It owns: ${known.join(", ") || "none"}.`,
-        { details: { known } },
-      );
-    }
-    this.#channels.delete(channelId);
-    this.client.disconnect(channelId);
-    await deployment.exclude(channel, options);
+    await deployment.exclude(this.#channels.take(channelId), options);
+  }
+
+  /** The topology from here down may be another one now, and so may that of whoever is above. */
+  #changed(): void {
+    this.#topology.touch();
+    if (this.#parent) this.#parent.#changed();
   }
 
   #running(what: string): Pick<Deployment<this>, "include" | "exclude"> {
@@ -265,6 +265,7 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
     for (const channel of wired) system.client.connect(channel);
     system.#parent = this;
     this.#subsystems.set(system.id, system);
+    this.#changed();
     return system;
   }
 
@@ -290,9 +291,9 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
     return this.#resources;
   }
 
-  /** The whole tree from here down, as data. */
+  /** The whole tree from here down, as data. `events` tell of each revision of it: `system.events.on("topology", …)`. */
   topology(): Topology {
-    return topologyOf(this);
+    return this.#topology.current;
   }
 
   /** What discovery tells about this system. */

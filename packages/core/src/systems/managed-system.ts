@@ -1,6 +1,8 @@
 import type { BaseChannel } from "../channels/base-channel.js";
 import type { ChannelDrainReport } from "../channels/channel-lifecycle.js";
+import type { Cancel } from "../clock.js";
 import type { SystemDescriptor } from "../ports/channel-transport.js";
+import type { TopologyRevision } from "./topology.js";
 
 /** Where a system is in its life. `PAUSED` is only shown: the default loop goes on. */
 export const SystemState = { INIT: "init", RUNNING: "running", PAUSED: "paused", STOPPED: "stopped", ERROR: "error" } as const;
@@ -27,6 +29,8 @@ export interface ManagedSystem {
   readonly id: string;
   readonly name: string;
   readonly state: SystemState;
+  /** Tells of each revision of its topology. */
+  readonly events: { on(name: "topology", listener: (revision: TopologyRevision) => void): Cancel };
   readonly client: { readonly channelIds: readonly string[] };
   /** The owned channels. */
   readonly channels: readonly BaseChannel[];

@@ -1,4 +1,5 @@
-import { ERRORS, OPERATION_ROLES, type ErrorCode } from "@sssn/core";
+import { ERRORS, HOST_OPERATIONS, OPERATION_ROLES, type ErrorCode, type HostOperation } from "@sssn/core";
+import { HOST_ROUTES, type HostRoute } from "./host-routes.js";
 import { ROUTES, routeNames, routeOf, type Route, type RouteName } from "./routes.js";
 import { COMPONENTS, list, object, reference, type ObjectSchema, type Schema } from "./schemas.js";
 
@@ -34,18 +35,7 @@ const lastEventId = {
 /** Describes the routes that a host answers, from the very table that it answers them with. */
 export function openApiDocument(): OpenApiDocument {
   const paths: Record<string, Record<string, unknown>> = {
-    "/channels": {
-      get: {
-        operationId: "list",
-        summary: "the channels that this token may see",
-        security: [{ bearer: [] }],
-        responses: {
-          200: { description: "The channels.", content: json(object({ channels: list(reference("ChannelInfo")) }, ["channels"])) },
-          ...problems(REFUSED),
-          ...anyOther,
-        },
-      },
-    },
+    ...Object.fromEntries(hostRoutes.map(([name, route]) => [route.path, { get: hostOperation(name, route) }])),
     "/healthz": { get: health("health", "whether the process answers", ["ok"]) },
     "/readyz": {
       get: health("readiness", "whether it can be given work: false while it starts, drains, or can't reach its store", [
@@ -76,6 +66,26 @@ export function openApiDocument(): OpenApiDocument {
       },
     },
     "x-errors": ERRORS,
+  };
+}
+
+/** What a host is asked, as rows of a table and as operations. */
+const hostRoutes = Object.entries(HOST_ROUTES) as [HostOperation, HostRoute][];
+
+function hostOperation(operationId: HostOperation, { summary, query, answer }: HostRoute): unknown {
+  const asked = HOST_OPERATIONS[operationId];
+  return {
+    operationId,
+    summary,
+    description: `Tells of the channels on which the token has the role ${OPERATION_ROLES[asked]}.`,
+    "x-operation": asked,
+    security: [{ bearer: [] }],
+    parameters: parametersOf(query),
+    responses: {
+      200: { description: "Done.", content: json(answer) },
+      ...problems([...(query ? [400] : []), ...REFUSED]),
+      ...anyOther,
+    },
   };
 }
 
@@ -132,11 +142,13 @@ export function routeTable(): string {
     const asks = query ? `?${Object.keys(query.properties).join("&")}` : "";
     return `| \`${method} /:id${path}${asks}\`${taken} | ${summary} | ${OPERATION_ROLES[asked]} |`;
   });
+  const { topology } = HOST_ROUTES;
   return [
     "| route (below `/channels`) | does | role |",
     "| --- | --- | --- |",
     "| `GET /` | lists what this token may see | watch |",
     ...rows,
+    `| \`GET ${topology.path}?${Object.keys(topology.query.properties).join("&")}\`, beside \`/channels\` | ${topology.summary} | ${OPERATION_ROLES[HOST_OPERATIONS.topology]} |`,
   ].join("\n");
 }
 

@@ -9,47 +9,11 @@ import {
   MAX_READ_LIMIT,
   MAX_WAIT_MS,
   MIN_LEASE_MS,
-  type ErrorCode,
 } from "@sssn/core";
+import { CHANNEL_KINDS, topology } from "./topology-schema.js";
+import { integer, list, object, type ObjectSchema, type Schema } from "./schema-forms.js";
 
-/** JSON Schema 2020-12, as far as this protocol needs it. `x-error` is the code with which a request that fails it is refused. */
-export interface Schema {
-  readonly type?: "object" | "array" | "string" | "integer" | "number" | "boolean";
-  readonly description?: string;
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly required?: readonly string[];
-  readonly additionalProperties?: boolean;
-  readonly items?: Schema;
-  readonly maxItems?: number;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly minLength?: number;
-  readonly maxLength?: number;
-  readonly pattern?: string;
-  readonly enum?: readonly string[];
-  readonly const?: string;
-  readonly oneOf?: readonly Schema[];
-  readonly $ref?: string;
-  readonly "x-error"?: ErrorCode;
-}
-
-export interface ObjectSchema extends Schema {
-  readonly type: "object";
-  readonly properties: Readonly<Record<string, Schema>>;
-}
-
-/** An object with exactly these members; those in `required` must be there. */
-export function object(properties: Readonly<Record<string, Schema>>, required: readonly string[] = [], description?: string): ObjectSchema {
-  return { type: "object", properties, required, additionalProperties: false, ...(description === undefined ? {} : { description }) };
-}
-
-export function list(items: Schema, maxItems?: number): Schema {
-  return { type: "array", items, ...(maxItems === undefined ? {} : { maxItems }) };
-}
-
-export function integer(minimum: number, maximum: number, description?: string): Schema {
-  return { type: "integer", minimum, maximum, ...(description === undefined ? {} : { description }) };
-}
+export { integer, list, object, type ObjectSchema, type Schema } from "./schema-forms.js";
 
 function identifier(description: string): Schema {
   return {
@@ -236,7 +200,7 @@ export const COMPONENTS = {
       id: { type: "string" },
       name: { type: "string" },
       description: { type: "string" },
-      kind: { type: "string", enum: ["channel", "passthrough", "broadcast", "work-queue", "mailbox", "periodic", "discovery"] },
+      kind: { type: "string", enum: CHANNEL_KINDS },
       visibility: { type: "string", enum: ["public", "private"] },
       periodMs: { type: "integer" },
       shared: { type: "boolean", description: "A work queue that may be read as well." },
@@ -324,6 +288,7 @@ export const COMPONENTS = {
     },
     ["id", "sequence", "state", "priority"],
   ),
+  Topology: topology,
   Problem: object(
     {
       type: { type: "string" },

@@ -1,5 +1,13 @@
 import type { IncomingMessage } from "node:http";
-import { SSSNError, invalidToken, type ChannelOperation, type Principal, type PublishedChannel } from "@sssn/core";
+import {
+  HOST_OPERATIONS,
+  SSSNError,
+  invalidToken,
+  type ChannelOperation,
+  type HostOperation,
+  type Principal,
+  type PublishedChannel,
+} from "@sssn/core";
 
 /** A channel, on whose behalf it is used, and what proved that. */
 export interface Access {
@@ -53,16 +61,16 @@ export class PublishedChannels {
     throw invalidToken();
   }
 
-  /** The channels that this credential may see. */
-  async visible(credential: string): Promise<readonly PublishedChannel[]> {
+  /** The channels on which this credential allows something of a host. */
+  async allowing(credential: string, asked: HostOperation): Promise<readonly Access[]> {
     await this.authenticate(credential);
-    const checks = this.all.map(async (channel) => {
-      const allowed = await channel.security.authorizeRequest(credential, channel.id, "info").then(
-        () => true,
-        () => false,
-      );
-      return allowed ? [channel] : [];
-    });
+    const operation = HOST_OPERATIONS[asked];
+    const checks = this.all.map((channel) =>
+      channel.security.authorizeRequest(credential, channel.id, operation).then(
+        (principal) => [{ channel, credential, operation, principal }],
+        () => [],
+      ),
+    );
     return (await Promise.all(checks)).flat();
   }
 }

@@ -10,6 +10,7 @@ import type { HostGuard } from "./host-guard.js";
 import type { Mounts } from "./mounts.js";
 import type { OwnPath } from "./own-paths.js";
 import { nothingHere, sendProblem, stopping } from "./problems.js";
+import { TopologyRequests } from "./topology-requests.js";
 
 export interface ApplicationOptions {
   /** A pino logger fits. Default: warnings and errors to the console. */
@@ -76,6 +77,7 @@ export function makeApplication(options: ApplicationOptions): Express {
 /** Who answers requests: the protocol, and what a user has put beside it. */
 export interface Answering {
   readonly channels: ChannelRequests;
+  readonly topology: TopologyRequests;
   readonly mounts: Mounts;
 }
 
@@ -89,23 +91,21 @@ export interface Answering {
 export function answerRequests(
   app: Express,
   ownLayers: number,
-  { channels, mounts }: Answering,
+  { channels, topology, mounts }: Answering,
   options: ApplicationOptions,
 ): RequestListener {
   const isPlain = options.corsOrigins.length === 0 && app.router.stack.length === ownLayers;
-  /** Whether there was anybody to answer. */
-  const answer = (exchange: Exchange, url: string, failed: (thrown: unknown) => void): boolean => {
-    if (ChannelRequests.owns(url)) channels.handle(exchange, url).catch(failed);
-    else {
-      const mounted = mounts.at(url);
-      if (!mounted) return false;
-      if (options.stopping.aborted) failed(stopping());
-      else mounted.answer(exchange, url, failed);
-    }
-    return true;
+  const isOwned = (url: string): boolean => ChannelRequests.owns(url) || TopologyRequests.owns(url) || mounts.at(url) !== undefined;
+  const answer = (exchange: Exchange, url: string, failed: (thrown: unknown) => void): void => {
+    if (ChannelRequests.owns(url)) return void channels.handle(exchange, url).catch(failed);
+    if (TopologyRequests.owns(url)) return void topology.handle(exchange, url).catch(failed);
+    const mounted = mounts.at(url);
+    if (!mounted) failed(nothingHere());
+    else if (options.stopping.aborted) failed(stopping());
+    else mounted.answer(exchange, url, failed);
   };
   app.use((request: Request, response: Response, next: NextFunction): void => {
-    if (!answer(Exchange.of(response), request.originalUrl, next)) throw nothingHere();
+    answer(Exchange.of(response), request.originalUrl, next);
   });
   // Express knows an error handler by its four parameters.
   app.use((thrown: unknown, _request: Request, response: Response, _next: NextFunction): void =>
@@ -114,7 +114,7 @@ export function answerRequests(
   if (!isPlain) return app;
   return (request, response) => {
     const { url = "" } = request;
-    if (!ChannelRequests.owns(url) && !mounts.at(url)) {
+    if (!isOwned(url)) {
       app(request, response);
       return;
     }

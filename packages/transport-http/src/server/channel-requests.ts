@@ -1,9 +1,8 @@
-import { SSSNError } from "@sssn/core";
 import { routeNames, routeOf, type Route, type RouteName } from "../protocol/routes.js";
 import { bearerOf, type Access, type PublishedChannels } from "./access.js";
 import type { Exchange } from "./exchange.js";
 import { HANDLERS, type HandlerContext } from "./handlers.js";
-import { nothingHere, stopping } from "./problems.js";
+import { stopping, unmatched } from "./problems.js";
 import { readJsonBody } from "./request-body.js";
 import { checkBody, checkQuery, type Checked } from "./validation.js";
 
@@ -63,9 +62,9 @@ export class ChannelRequests {
   async #list(exchange: Exchange, query: string): Promise<void> {
     if (exchange.request.method !== "GET") throw unmatched("GET");
     exchange.route = "/channels";
-    const visible = await this.#options.channels.visible(bearerOf(exchange.request));
+    const visible = await this.#options.channels.allowing(bearerOf(exchange.request), "list");
     checkQuery(undefined, query);
-    exchange.sendJson(200, { channels: visible.map((channel) => channel.describe()) });
+    exchange.sendJson(200, { channels: visible.map(({ channel }) => channel.describe()) });
   }
 
   async #answer(exchange: Exchange, name: RouteName, route: Route, channelId: string, query: string): Promise<void> {
@@ -88,11 +87,6 @@ export class ChannelRequests {
     const asked = checkQuery(route.query, query);
     return route.body ? checkBody(route.body, await readJsonBody(request, this.#options.maxBodyBytes)) : asked;
   }
-}
-
-function unmatched(allow: string | undefined): SSSNError {
-  if (allow === undefined) return nothingHere();
-  return new SSSNError("unsupported_operation", `This path takes ${allow}.`, { details: { allow } });
 }
 
 /** What can't be decoded names no channel. */

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import {
   SSSNError,
   linkSignals,
@@ -32,6 +32,7 @@ import type { Access } from "./access.js";
 import { sendEvents } from "./event-stream.js";
 import type { Exchange } from "./exchange.js";
 import type { HeldRequests } from "./held-requests.js";
+import { whenGone } from "./when-gone.js";
 import type { Tickets } from "./tickets.js";
 import { wholeNumber, type Checked } from "./validation.js";
 
@@ -243,12 +244,4 @@ function lastEventId(request: IncomingMessage): { readonly position: number; rea
   const position = wholeNumber("Last-Event-ID", number);
   if (position < 0) throw new SSSNError("invalid_argument", `A position is 0 or more, but Last-Event-ID is ${position}.`);
   return { position, log };
-}
-
-/** Aborts when the client hangs up. */
-function whenGone(response: ServerResponse): { readonly signal: AbortSignal; forget(): void } {
-  const gone = new AbortController();
-  const abort = (): void => gone.abort();
-  response.once("close", abort);
-  return { signal: gone.signal, forget: () => response.off("close", abort) };
 }

@@ -18,6 +18,7 @@ import {
   type Clock,
   type Logger,
   type PublishedChannel,
+  type TopologySource,
 } from "@sssn/core";
 import { PublishedChannels } from "./access.js";
 import { answerRequests, makeApplication, type ApplicationOptions } from "./application.js";
@@ -32,6 +33,7 @@ import { Mounts } from "./mounts.js";
 import { Readiness } from "./readiness.js";
 import { RequestLog } from "./request-log.js";
 import { Tickets } from "./tickets.js";
+import { TopologyRequests } from "./topology-requests.js";
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -89,6 +91,7 @@ export class HttpTransport implements ChannelTransport {
   readonly #connections: Connections;
   readonly #endpoints = new Map<string, ChannelEndpoint>();
   readonly #server: Server;
+  #topology: TopologySource | undefined;
   #url: string | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -191,6 +194,10 @@ export class HttpTransport implements ChannelTransport {
     this.#endpoints.delete(channelId);
   }
 
+  showTopology(source: TopologySource): void {
+    this.#topology = source;
+  }
+
   #announce(channel: PublishedChannel, url: string): void {
     const endpoint = { transport: this.name, url: `${url}/channels/${encodeURIComponent(channel.id)}` };
     this.#endpoints.set(channel.id, endpoint);
@@ -199,11 +206,12 @@ export class HttpTransport implements ChannelTransport {
 
   async start(): Promise<readonly string[]> {
     const context = { clock: this.#clock, held: this.#held, tickets: new Tickets(this.#clock), stopping: this.#stopping.signal };
-    const requests = new ChannelRequests({ channels: this.#channels, context, maxBodyBytes: this.#maxBodyBytes });
-    this.#server.on(
-      "request",
-      answerRequests(this.#express, this.#ownLayers, { channels: requests, mounts: this.#mounts }, this.#applicationOptions),
-    );
+    const answering = {
+      channels: new ChannelRequests({ channels: this.#channels, context, maxBodyBytes: this.#maxBodyBytes }),
+      topology: new TopologyRequests(this.#channels, context, () => this.#topology),
+      mounts: this.#mounts,
+    };
+    this.#server.on("request", answerRequests(this.#express, this.#ownLayers, answering, this.#applicationOptions));
     await this.#listen();
     this.#held.start();
     const { port } = this.#server.address() as AddressInfo;

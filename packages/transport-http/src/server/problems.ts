@@ -19,6 +19,12 @@ export function nothingHere(): SSSNError {
   return new SSSNError("not_found", "There is nothing at this path. The channels are below /channels.");
 }
 
+/** @param allow the methods that the path takes; `undefined` where there is no such path. */
+export function unmatched(allow: string | undefined): SSSNError {
+  if (allow === undefined) return nothingHere();
+  return new SSSNError("unsupported_operation", `This path takes ${allow}.`, { details: { allow } });
+}
+
 /** For what comes when the host takes nothing new any more. */
 export function stopping(): SSSNError {
   return new SSSNError("channel_not_running", "This host is stopping and takes nothing new. Try again, here or at another one.");
