@@ -39,7 +39,7 @@ ${hostRows.join("\n")}
 Over HTTP, in this order:
 
 1. no token, or two: 401 \`token_missing\`
-2. a token that is not valid, or belongs to nobody: 401 \`token_invalid\`; one that is over: 401 \`token_expired\`; one that can't be judged now: 503 \`keys_unavailable\`
+2. a token that is not valid, or belongs to nobody: 401 \`token_invalid\`; one that is over: 401 \`token_expired\`; one that can't be judged now: 503 \`keys_unavailable\` or \`revocations_unavailable\`
 3. a private channel, or one that does not exist: 404 \`channel_not_found\`, the same answer for both
 4. with \`JWTChannelSecurity\`, a token whose \`channels\` and \`roles\` do not name the channel: 403 \`insufficient_scope\`
 5. a role that is less than the operation takes: 403 \`insufficient_role\`

@@ -46,6 +46,7 @@ export const ERRORS = {
   address_in_use: { status: 503, retryable: false },
   insecure_publication: { status: 500, retryable: false },
   keys_unavailable: { status: 503, retryable: true },
+  revocations_unavailable: { status: 503, retryable: true },
   timeout: { status: 504, retryable: true },
   store_full: { status: 507, retryable: true },
 } as const satisfies Record<string, { status: number; retryable: boolean }>;

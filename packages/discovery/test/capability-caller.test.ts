@@ -36,7 +36,7 @@ async function planner(): Promise<{ readonly caller: CapabilityCaller; readonly 
     caller,
     async renewToken() {
       const { jti } = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as { jti: string };
-      security.revoke(jti);
+      await security.revoke(jti);
       token = await newToken();
     },
   };

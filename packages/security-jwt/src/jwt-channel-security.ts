@@ -1,6 +1,7 @@
 import { SignJWT, errors, jwtVerify } from "jose";
 import {
   SSSNError,
+  describe,
   insufficientRole,
   invalidToken,
   isSSSNError,
@@ -18,13 +19,17 @@ import {
 import { checkRole, readClaims, type ClaimMapping, type TokenClaims } from "./claims.js";
 import { makeKeyRing, type Algorithm, type JWKSSource, type JWTKey, type KeyRing } from "./keys.js";
 import { makePublishedKeyRing } from "./published-keys.js";
+import { RevokedTokens } from "./revoked-tokens.js";
 import { roleOn } from "./scope.js";
+import { SharedRevocations, type RevocationOptions } from "./shared-revocations.js";
 import { isCanonical } from "./token-text.js";
 import { VerifiedTokens } from "./verified-tokens.js";
 
 const MOST_TOKEN_CHARACTERS = 16_384;
 /** A token that begins so soon has begun: clocks are never quite together. */
 const CLOCKS_APART_SECONDS = 5;
+/** In 1973: an end that lies before is a number of seconds. */
+const EARLIEST_END_MS = 100_000_000_000;
 const LONGEST_LIFE_SECONDS = 10 * 366 * 24 * 3600;
 
 /** With which keys tokens are checked and issued, and what they must say. */
@@ -46,6 +51,11 @@ export interface JWTSecurityOptions {
   readonly clockToleranceSeconds?: number;
   /** Where an identity provider says what is asked for. With it, also `{}`, any subject is let in: see {@link systemIdOf}. Default: as tokens of SSSN have it. */
   readonly claims?: ClaimMapping;
+  /**
+   * A list of revoked tokens that outlives this process and that all hosts follow: needed wherever several hosts take the same tokens. Default: a list of this object's own,
+   * which ends with it.
+   */
+  readonly revocations?: RevocationOptions;
   /** What time it is. Default: the machine's clock; a test gives a `VirtualClock`. */
   readonly clock?: Clock;
 }
@@ -69,16 +79,17 @@ export class JWTChannelSecurity implements ChannelSecurity {
   readonly #clock: Clock;
   readonly #tolerance: number;
   readonly #verified = new VerifiedTokens();
-  /** Revoked token ids, with the moment from which on they may be forgotten. */
-  readonly #revoked = new Map<string, number>();
+  readonly #revoked = new RevokedTokens();
+  readonly #shared: SharedRevocations | undefined;
   #keys: KeyRing;
 
-  /** @throws SSSNError `invalid_argument` for a weak or unfit key. */
+  /** @throws SSSNError `invalid_argument` for a weak or unfit key, and for what else is no option; `invalid_identifier` for the name of a list. */
   constructor(options: JWTSecurityOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#tolerance = validateInteger("clockToleranceSeconds", options.clockToleranceSeconds ?? 0, 0, 5);
     this.#keys = keyRingOf(options);
+    this.#shared = options.revocations && new SharedRevocations(options.revocations, this.#clock);
   }
 
   /** Changes the keys while everything runs. Tokens of keys that are no longer there stop working at once. @throws SSSNError `invalid_argument`. */
@@ -92,13 +103,13 @@ export class JWTChannelSecurity implements ChannelSecurity {
     return this.#keys.algorithms;
   }
 
-  /** @throws SSSNError `keys_unavailable`. */
+  /** @throws SSSNError `keys_unavailable`, `revocations_unavailable`. */
   async authenticate(credential: string): Promise<Principal | undefined> {
     try {
       const claims = await this.#verify(credential);
       return principalOf(claims, claims.role);
     } catch (error) {
-      if (isSSSNError(error, "keys_unavailable")) throw error;
+      if (isSSSNError(error) && error.retryable) throw error;
       return undefined;
     }
   }
@@ -177,22 +188,30 @@ export class JWTChannelSecurity implements ChannelSecurity {
   }
 
   /**
-   * Ends a token before its time, by its id: the text of a token has several spellings.
+   * Ends a token before its time, by its id: the text of a token has several spellings. Here at once; with the option `revocations` at every host that shares the list, and for good
+   * once this has resolved. Doing it twice is safe, and an earlier end than was said before changes nothing.
    *
-   * @param tokenId its `jti`. @param expiresAt its end in ms since the epoch, so that it can be forgotten then. Default: never.
+   * @param tokenId its `jti`. @param expiresAt its end in ms since the epoch (a token's `exp` is in seconds), so that it can be forgotten then. Default: never.
+   * @throws SSSNError `invalid_argument`; where the list is shared what its store is refused with, such as `store_unavailable`, `store_full`, `store_closed`. Then it is revoked
+   * here only: do it again.
    */
-  revoke(tokenId: string, expiresAt: number = Infinity): void {
-    const now = this.#clock.now();
-    for (const [id, end] of this.#revoked) if (end <= now) this.#revoked.delete(id);
-    this.#revoked.set(tokenId, expiresAt);
+  async revoke(tokenId: string, expiresAt: number = Infinity): Promise<void> {
+    checkRevocation(tokenId, expiresAt);
+    if (this.#shared) return this.#shared.add(tokenId, expiresAt);
+    this.#revoked.forget(this.#clock.now() - this.#tolerance * 1000);
+    this.#revoked.add(tokenId, expiresAt);
   }
 
   async #verify(token: string): Promise<TokenClaims> {
     const now = this.#clock.now();
     if (await this.#keys.haveChanged(now)) this.#verified.clear();
     const claims = this.#verified.get(token, now) ?? (await this.#verifySignature(token, now));
-    if (claims.tokenId !== undefined && this.#revoked.has(claims.tokenId)) throw invalidToken(new Error("it was revoked"));
+    if (claims.tokenId !== undefined && (await this.#isRevoked(claims.tokenId))) throw invalidToken(new Error("it was revoked"));
     return claims;
+  }
+
+  #isRevoked(tokenId: string): boolean | Promise<boolean> {
+    return this.#shared ? this.#shared.has(tokenId) : this.#revoked.has(tokenId);
   }
 
   async #verifySignature(token: string, now: number): Promise<TokenClaims> {
@@ -225,6 +244,17 @@ export class JWTChannelSecurity implements ChannelSecurity {
 
 function principalOf({ systemId, expiresAt }: TokenClaims, role: Role | undefined): Principal {
   return { systemId, expiresAt, ...(role === undefined ? {} : { role }) };
+}
+
+/** Seconds in the place of milliseconds are refused: the token would be forgotten at once, and let in again. */
+function checkRevocation(tokenId: unknown, expiresAt: unknown): void {
+  if (typeof tokenId !== "string" || tokenId.length > MOST_TOKEN_CHARACTERS)
+    throw new SSSNError("invalid_argument", "A token is revoked by its id, the text in its claim jti.");
+  if (typeof expiresAt !== "number" || !(expiresAt > EARLIEST_END_MS))
+    throw new SSSNError(
+      "invalid_argument",
+      `The end of a token is told in ms since 1970, but is ${describe(expiresAt)}. Its exp is in seconds: say exp * 1000.`,
+    );
 }
 
 function tokenExpired(): SSSNError {

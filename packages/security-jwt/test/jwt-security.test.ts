@@ -181,7 +181,7 @@ describe("a token", () => {
     const another = await security.generateToken({ systemId: "s", role: "read", channels: "*" });
     expect(await codeOf(security.authorizeRequest(another, "c", "read"))).toBe("allowed");
     const { jti } = JSON.parse(Buffer.from(another.split(".")[1] ?? "", "base64url").toString()) as { jti: string };
-    security.revoke(jti);
+    await security.revoke(jti);
     expect(await codeOf(security.authorizeRequest(another, "c", "read"))).toBe("token_invalid");
     expect(await security.authenticate(another)).toBeUndefined();
   });

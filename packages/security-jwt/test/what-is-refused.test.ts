@@ -77,7 +77,7 @@ describe("a refused token, in the host's log", () => {
     expect(await causeOf(security, `${fine}=`)).toMatch(/too long, or not spelt/);
     expect(await causeOf(security, await sign({ ...good, filling: "x".repeat(16_384) }))).toMatch(/too long/);
     const revoked = await sign({ ...good, jti: "one" });
-    security.revoke("one");
+    await security.revoke("one");
     expect(await causeOf(security, revoked)).toMatch(/revoked/);
     const named = new JWTChannelSecurity({ keys: [{ kid: "k", algorithm: "HS256", secret: SECRET }], clock });
     expect(await causeOf(named, await sign(good, { kid: "other" }))).toMatch(/no key for this token/);
@@ -419,12 +419,12 @@ describe("verified tokens", () => {
     const own = new VirtualClock();
     const security = new JWTChannelSecurity({ secret: SECRET, clock: own });
     const token = await sign({ ...good, exp: Math.floor(own.now() / 1000) + 3_600, jti: "one" });
-    security.revoke("one", own.now() + 1_000);
-    security.revoke("two", own.now() + 2_000);
+    await security.revoke("one", own.now() + 1_000);
+    await security.revoke("two", own.now() + 2_000);
     const refused = (): Promise<boolean> => security.authorizeRequest(token, "c", "read").then(() => false, () => true); // prettier-ignore
     expect(await refused()).toBe(true);
     await own.advance(1_000);
-    security.revoke("three");
+    await security.revoke("three");
     expect(await refused()).toBe(false);
   });
 });

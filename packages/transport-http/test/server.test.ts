@@ -61,7 +61,7 @@ describe("what goes on", () => {
     const stream = await fetch(`${host.url}/channels/news/stream`, { headers: { authorization: `Bearer ${token}` } });
     const claim = host.fetch("/channels/jobs/claims", token, post({ waitMs: 30_000 }));
     const { jti } = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as { jti: string };
-    host.security.revoke(jti);
+    await host.security.revoke(jti);
     expect(await stream.text()).toMatch(/^event: position\nid: 0@[0-9a-f]+\ndata: [^\n]*\n\n$/);
     expect(await claim.then(({ status, body }) => [status, code(body)])).toEqual([401, "token_invalid"]);
     await host.system.client.write("jobs", 1);

@@ -42,7 +42,8 @@ export interface ChannelSecurity {
   /**
    * What a transport asks before it dispatches anything: authenticates the credential and authorizes the operation.
    *
-   * @throws SSSNError `token_invalid`, `token_expired`, `insufficient_role`, `insufficient_scope`, and `keys_unavailable` when it can't be told now.
+   * @throws SSSNError `token_invalid`, `token_expired`, `insufficient_role`, `insufficient_scope`, and `keys_unavailable` or
+   * `revocations_unavailable` when it can't be told now.
    */
   authorizeRequest(credential: string, channelId: string, operation: ChannelOperation): Promise<Principal>;
   /** Issues a credential. */

@@ -78,7 +78,7 @@ async function refusalOf({ channel, credential, operation }: Access): Promise<Er
     await channel.security.authorizeRequest(credential, channel.id, operation);
     return undefined;
   } catch (thrown) {
-    // That it can't be told now is no reason to end what was allowed a moment ago.
-    return isSSSNError(thrown) && thrown.retryable ? undefined : toError(thrown);
+    // That it can't be told now is no reason to end what was allowed a moment ago; that it could not be told for longer than somebody has allowed is one.
+    return isSSSNError(thrown) && thrown.retryable && thrown.code !== "revocations_unavailable" ? undefined : toError(thrown);
   }
 }
