@@ -22,6 +22,7 @@ export const ERRORS = {
   channel_not_connected: { status: 404, retryable: false },
   log_deleted: { status: 410, retryable: false },
   log_replaced: { status: 410, retryable: false },
+  log_rewound: { status: 410, retryable: false },
   not_found: { status: 404, retryable: false },
   unknown_group: { status: 404, retryable: false },
   unsupported_operation: { status: 405, retryable: false },

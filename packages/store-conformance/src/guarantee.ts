@@ -5,7 +5,7 @@ export interface Guarantee {
   readonly id: `store/${string}`;
   readonly says: string;
   /** Stores without this capability do not promise it: the test is shown as skipped. */
-  readonly needs?: "durable" | "flushed" | "shared";
+  readonly needs?: "durable" | "flushed" | "shared" | "rewind";
   readonly prove: (bench: Bench) => Promise<void>;
 }
 
@@ -21,7 +21,7 @@ export interface TestRunner {
 export function runGuarantees(title: string, guarantees: readonly Guarantee[], harness: StoreHarness, { describe, it }: TestRunner): void {
   describe(title, () => {
     for (const { id, says, needs, prove } of guarantees) {
-      const offered = needs === undefined || harness.capabilities[needs];
+      const offered = needs === "rewind" ? harness.rewind !== undefined : needs === undefined || harness.capabilities[needs];
       (offered ? it : it.skip)(`${id}: ${says}`, async () => {
         const bench = await Bench.create(harness);
         try {

@@ -17,6 +17,8 @@ export interface StoreHarness {
    * Makes crashes part of the random sequences.
    */
   crash?(open: MessageStore, clock: Clock): Promise<MessageStore>;
+  /** Loses what an open store acknowledged of a channel behind a sequence, as a failover may. Where the harness can't, it is not proved what readers are told. */
+  rewind?(open: MessageStore, channelId: string, last: number): Promise<void>;
   /** Removes the place of a store, after it was closed. */
   destroy?(closed: MessageStore): Promise<void>;
 }
@@ -60,6 +62,12 @@ export class Bench implements AsyncDisposable {
     const joined = await this.#harness.join(this.#store, this.clock);
     this.#joined.push(joined);
     return joined;
+  }
+
+  /** Loses what was acknowledged of a channel behind a sequence. */
+  async rewind(channelId: string, last: number): Promise<void> {
+    if (!this.#harness.rewind) throw new Error("The harness needs rewind()");
+    await this.#harness.rewind(this.#store, channelId, last);
   }
 
   /** Goes on with what a crash at this moment leaves; restarts where the harness can't crash. */

@@ -7,6 +7,7 @@ import { channelObserveGuarantees } from "./channel-observe-guarantees.js";
 import { channelReadGuarantees } from "./channel-read-guarantees.js";
 import { channelWorkGuarantees } from "./channel-work-guarantees.js";
 import { claimGuarantees } from "./claim-guarantees.js";
+import { equal } from "./expectations.js";
 import { deadLetterGuarantees } from "./dead-letter-guarantees.js";
 import { runGuarantees, type Guarantee, type TestRunner } from "./guarantee.js";
 import { holdGuarantees } from "./hold-guarantees.js";
@@ -22,6 +23,7 @@ import { regimeGuarantees } from "./regime-guarantees.js";
 import { restartGuarantees } from "./restart-guarantees.js";
 import { retentionGuarantees } from "./retention-guarantees.js";
 import { settlementGuarantees } from "./settlement-guarantees.js";
+import { rewindGuarantees } from "./rewind-guarantees.js";
 import { sharedGuarantees } from "./shared-guarantees.js";
 import { timeToLiveGuarantees } from "./time-to-live-guarantees.js";
 
@@ -52,6 +54,7 @@ export const storeGuarantees: readonly Guarantee[] = [
   ...restartGuarantees,
   ...holdGuarantees,
   ...sharedGuarantees,
+  ...rewindGuarantees,
 ];
 
 /** Every rule that a channel port keeps, as a sentence with its proof. */
@@ -83,7 +86,7 @@ export interface ProofOptions {
  * import { MemoryMessageStore } from "@sssn/core";
  * import { proveStore } from "@sssn/store-conformance";
  * proveStore("MemoryMessageStore", {
- *   capabilities: { durable: false, flushed: false, shared: true, wakeUpWithinMs: 0, clock: "engine" },
+ *   capabilities: new MemoryMessageStore().capabilities,
  *   create: async (clock) => new MemoryMessageStore({ clock }),
  *   join: async (open, clock) => new MemoryMessageStore({ clock, beside: open as MemoryMessageStore }),
  * }, { describe, it }, { runs: 10 });
@@ -93,11 +96,9 @@ export function proveStore(name: string, harness: StoreHarness, runner: TestRunn
   const capabilities: Guarantee = {
     id: "store/capabilities",
     says: "offers what it says that it offers",
-    async prove({ store }) {
-      const said = JSON.stringify(store.capabilities);
-      if (said !== JSON.stringify(harness.capabilities))
-        throw new Error(`The store says ${said}, the harness ${JSON.stringify(harness.capabilities)}`);
-      return Promise.resolve();
+    async prove(bench) {
+      await bench.open();
+      equal(bench.store.capabilities, harness.capabilities);
     },
   };
   const model: Guarantee = {

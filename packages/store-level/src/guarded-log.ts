@@ -17,6 +17,7 @@ export function guardLog(log: LevelChannelLog, engine: Engine): ChannelLog {
   return {
     channelId: log.channelId,
     identity: log.identity,
+    predecessors: log.predecessors,
     // Guards itself, where it reads: on this path every promise counts.
     append: (drafts, options) => log.append(drafts, options),
     now: () => log.now(),

@@ -224,6 +224,9 @@ export class LevelChannelLog implements GuardedLog {
     return { first: this.#current.state.first, last: this.#current.state.stored };
   }
 
+  /** A copy of a folder that is opened in its place can't be told from it: it is never known to have been set back. */
+  readonly predecessors = [];
+
   get identity(): string {
     return this.#entry.identity;
   }

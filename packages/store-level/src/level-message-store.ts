@@ -73,7 +73,16 @@ export class LevelMessageStore implements MessageStore {
     if (durability !== "flushed" && durability !== "process")
       throw new SSSNError("invalid_argument", `durability is "flushed" or "process", but is ${String(durability)}.`);
     this.#clock = options.clock ?? systemClock;
-    this.capabilities = { durable: true, flushed: durability === "flushed", shared: false, wakeUpWithinMs: 0, clock: "host" };
+    this.capabilities = {
+      durable: true,
+      flushed: durability === "flushed",
+      replicated: false,
+      atomicBatches: true,
+      idempotentForMs: Infinity,
+      shared: false,
+      wakeUpWithinMs: 0,
+      clock: "host",
+    };
     this.#engine = new Engine({
       folder: resolve(folder),
       flush: durability === "flushed",

@@ -11,7 +11,16 @@ for (const durability of ["flushed", "process"] as const) {
   proveStore(
     `LevelMessageStore (${durability})`,
     {
-      capabilities: { durable: true, flushed: durability === "flushed", shared: false, wakeUpWithinMs: 0, clock: "host" },
+      capabilities: {
+        durable: true,
+        flushed: durability === "flushed",
+        replicated: false,
+        atomicBatches: true,
+        idempotentForMs: Infinity,
+        shared: false,
+        wakeUpWithinMs: 0,
+        clock: "host",
+      },
       async create(clock) {
         const folder = await mkdtemp(join(tmpdir(), "sssn-level-"));
         const store = new LevelMessageStore({ folder, durability, clock });

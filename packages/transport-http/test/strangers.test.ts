@@ -242,6 +242,34 @@ describe("a remote channel whose host goes and comes", () => {
     await expect(remote.commit("reader", 1, { log })).rejects.toMatchObject({ code: "log_replaced" });
   });
 
+  it("tells who follows from afar that messages were lost; one that wants that goes on behind what was not, and one that had not come so far notices nothing", async () => {
+    const store = new MemoryMessageStore();
+    const system = new BaseSystem({ id: "s", logger });
+    const channel = system.addChannel(new PassthroughChannel<number>({ id: "news", store, logger, visibility: "public" }));
+    await using running = await system.publish({ transport: new HttpTransport({ port: 0, logger }) });
+    for (const content of [1, 2, 3]) await channel.write("w", content);
+    const remote = new HttpChannel<number>({ url: running.addresses[0] ?? "", id: "news", token: "reader", logger });
+    const { log } = await remote.positions("reader");
+    const seen: Record<string, number[]> = { ends: [], goesOn: [], early: [] };
+    const ends = await remote.subscribe("reader", ({ content }) => void seen["ends"]?.push(content), { from: "start" });
+    const goesOn = await remote.subscribe("reader", ({ content }) => void seen["goesOn"]?.push(content), {
+      from: "start",
+      ifReplaced: "start",
+    });
+    onTestFinished(() => goesOn.close());
+    await expect.poll(() => seen).toEqual({ ends: [1, 2, 3], goesOn: [1, 2, 3], early: [] });
+    store.rewind("news", 2);
+    const early = await remote.subscribe("reader", ({ content }) => void seen["early"]?.push(content), { from: { after: 1 }, log });
+    onTestFinished(() => early.close());
+    await expect(ends.closed).rejects.toMatchObject({ code: "log_rewound", details: { last: 2 } });
+    await channel.write("w", 30);
+    await expect.poll(() => seen, { timeout: 20_000 }).toEqual({ ends: [1, 2, 3], goesOn: [1, 2, 3, 30], early: [2, 30] });
+    await expect(remote.read("reader", { after: 3, log })).rejects.toMatchObject({ code: "log_rewound", details: { last: 2 } });
+    store.rewind("news", 3);
+    await channel.write("w", 40);
+    await expect.poll(() => seen, { timeout: 20_000 }).toEqual({ ends: [1, 2, 3], goesOn: [1, 2, 3, 30, 40], early: [2, 30, 40] });
+  });
+
   it("gives a claim whose answer was lost to whoever repeats the call", async () => {
     const system = new BaseSystem({ id: "s", logger });
     const jobs = system.addChannel(new WorkQueueChannel({ id: "jobs", store: new MemoryMessageStore(), logger, visibility: "public" }));

@@ -30,7 +30,7 @@ import * as host from "./host-operations.js";
 import { commitCursor, cursorKey, findIn, positionsIn, readLog, seekCursor, startPosition } from "./reading/log-reading.js";
 import { Scanner } from "./reading/scanning.js";
 import { LatestOnly } from "./reading/latest-only.js";
-import { LocalSubscription, follow } from "./reading/subscription.js";
+import { LocalSubscription, follow, type FollowOptions } from "./reading/subscription.js";
 import { ClaimableChannel } from "./work/claimable-channel.js";
 
 /**
@@ -115,7 +115,7 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
     const abort = new AbortController();
     const { signal, release } = linkSignals(abort.signal, this.ending, options.signal);
     const subscription = new LocalSubscription({
-      pages: this.#follow(log, systemId, after, signal),
+      pages: this.#follow(log, systemId, after, signal, options.ifReplaced === "start" ? "go-on" : "end-if-lost"),
       delivery,
       clock: this.options.clock,
       abort,
@@ -154,7 +154,7 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
     const after = await startPosition(log, readerId, options);
     const { signal, release } = linkSignals(options.signal, this.ending);
     try {
-      for await (const page of this.#follow(log, readerId, after, signal)) yield page as readonly ChannelMessage<Content>[];
+      for await (const page of this.#follow(log, readerId, after, signal, "end")) yield page as readonly ChannelMessage<Content>[];
     } finally {
       release();
     }
@@ -165,6 +165,7 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
     readerId: string,
     after: number,
     signal: AbortSignal,
+    ifRewound: FollowOptions["ifRewound"],
   ): AsyncGenerator<readonly ChannelMessage[], void, undefined> {
     return follow({
       log,
@@ -174,6 +175,7 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
       maxBytes: this.options.maxPageBytes,
       after,
       audience: this.audienceOf(readerId),
+      ifRewound,
       signal,
     });
   }

@@ -147,7 +147,7 @@ export class ChannelClient {
       return result;
     } catch (error) {
       // Told once; the next read begins with what the other log knows of the cursor.
-      if (isSSSNError(error, "log_replaced")) this.#received.delete(cursor);
+      if (isSSSNError(error, "log_replaced") || isSSSNError(error, "log_rewound")) this.#received.delete(cursor);
       throw error;
     }
   }

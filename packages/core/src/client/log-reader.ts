@@ -42,7 +42,7 @@ export class LogReader {
     try {
       await this.#readOn(log, last);
     } catch (error) {
-      if (!isSSSNError(error, "log_replaced")) throw error;
+      if (!isSSSNError(error, "log_replaced") && !isSSSNError(error, "log_rewound")) throw error;
       return this.refresh();
     }
     return now;

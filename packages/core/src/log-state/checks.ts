@@ -2,7 +2,7 @@ import { statementOf } from "../annotations.js";
 import { SSSNError, describe } from "../errors.js";
 import { jsonEquals } from "../json.js";
 import type { ChannelMessage, MessageDraft } from "../message.js";
-import type { DeadMessage } from "../ports/message-store.js";
+import type { ChannelLog, DeadMessage } from "../ports/message-store.js";
 import type { ClaimRecord } from "./claim-record.js";
 import { DEFAULT_PRIORITY } from "./work-lane.js";
 
@@ -39,12 +39,37 @@ export function decideAddressed(channelId: string, made: boolean | undefined, wa
   );
 }
 
-/** What whoever holds a position of another log is told. */
-export function replacedLog(channelId: string, expected: unknown, identity: string): SSSNError {
-  return new SSSNError(
-    "log_replaced",
-    `Channel ${channelId} has another log than the one that this position is from: it was deleted, emptied or moved. Begin anew, from its start or its end.`,
-    { details: { expected: describe(expected), log: identity } },
+/** Up to where a log is what it was under an earlier identity; `undefined`: it never had that. */
+export function lastCommon({ predecessors }: Pick<ChannelLog, "predecessors">, identity: string): number | undefined {
+  const since = predecessors.findIndex((predecessor) => predecessor.identity === identity);
+  return since < 0 ? undefined : Math.min(...predecessors.slice(since).map(({ last }) => last));
+}
+
+/**
+ * Whether a position is one of this log.
+ *
+ * @param expected the identity of the log that it is from; `undefined`: of any. @param position left out: it is not known.
+ * @throws SSSNError `log_replaced` when it is from another log; `log_rewound` when what it stands for was lost since, with `details.last`: up to there nothing was.
+ */
+export function checkIdentity(
+  channelId: string,
+  { identity, predecessors }: Pick<ChannelLog, "identity" | "predecessors">,
+  expected: string | undefined,
+  position = Infinity,
+): void {
+  if (expected === undefined || expected === identity) return;
+  const last = lastCommon({ predecessors }, expected);
+  if (last === undefined)
+    throw new SSSNError(
+      "log_replaced",
+      `Channel ${channelId} has another log than the one that this position is from: it was deleted, emptied or moved. Begin anew, from its start or its end.`,
+      { details: { expected: describe(expected), log: identity } },
+    );
+  if (position <= last) return;
+  throw new SSSNError(
+    "log_rewound",
+    `Channel ${channelId} has lost messages behind ${last} that it had acknowledged, and its next ones have their sequences: go on from there.`,
+    { details: { last, log: identity } },
   );
 }
 

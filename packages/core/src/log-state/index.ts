@@ -1,11 +1,11 @@
 export {
+  checkIdentity,
   checkLast,
   checkPosition,
   checkSameMessage,
   decideAddressed,
   deletedLog,
   isPast,
-  replacedLog,
   toDeadMessage,
   toMessage,
 } from "./checks.js";

@@ -1,6 +1,7 @@
 import { SteadyClock, type Cancel, type Clock } from "../clock.js";
 import { SSSNError } from "../errors.js";
 import { ClaimLedger } from "../log-state/claim-ledger.js";
+import type { StoredLedger } from "../log-state/claim-record.js";
 import { checkLast, checkPosition, checkSameMessage, toMessage } from "../log-state/checks.js";
 import { LogClock } from "../log-state/log-clock.js";
 import { cursorStats, groupStats, type LogView } from "../log-state/log-stats.js";
@@ -25,6 +26,7 @@ import type {
   JobsRequest,
   LogBounds,
   LogPage,
+  LogPredecessor,
   LogStats,
   OrderResult,
   ReadRequest,
@@ -41,13 +43,14 @@ export class MemoryChannelLog implements ChannelLog {
   readonly channelId: string;
   /** Whether it keeps an index per recipient. */
   readonly addressed: boolean;
-  readonly identity = randomToken();
+  identity = randomToken();
+  predecessors: readonly LogPredecessor[] = [];
   readonly #clock: LogClock;
   readonly #steady: SteadyClock;
-  readonly #messages: MemoryMessages;
+  #messages: MemoryMessages;
   readonly #cursors = new Map<string, CursorState>();
-  readonly #ledgers = new Map<string, ClaimLedger>();
-  readonly #groups: WorkGroups;
+  #ledgers = new Map<string, ClaimLedger>();
+  #groups: WorkGroups;
   readonly #listeners = new Set<() => void>();
   #maxDeliveries = Infinity;
   #closed: SSSNError | undefined;
@@ -58,7 +61,11 @@ export class MemoryChannelLog implements ChannelLog {
     this.#steady = new SteadyClock(clock);
     this.addressed = addressed;
     this.#messages = new MemoryMessages(addressed);
-    this.#groups = new WorkGroups(
+    this.#groups = this.#groupsOf();
+  }
+
+  #groupsOf(): WorkGroups {
+    return new WorkGroups(
       memoryGroupLog({
         messages: this.#messages,
         ledgers: this.#ledgers,
@@ -68,6 +75,20 @@ export class MemoryChannelLog implements ChannelLog {
         announce: () => this.#changed(),
       }),
     );
+  }
+
+  /** Loses everything behind a sequence, and with it what was done with it. What was claimed is nobody's. */
+  rewind(last: number): void {
+    this.predecessors = [...this.predecessors, { identity: this.identity, last: Math.min(last, this.#messages.last) }];
+    this.identity = randomToken();
+    this.#messages = this.#messages.upTo(last);
+    const policy = { maxDeliveries: this.#maxDeliveries };
+    this.#ledgers = new Map(
+      [...this.#ledgers].map(([group, ledger]) => [group, new ClaimLedger(this.#step(), doneUpTo(ledger, last), policy)]),
+    );
+    this.#groups = this.#groupsOf();
+    for (const [id, cursor] of this.#cursors) this.#cursors.set(id, { ...cursor, sequence: Math.min(cursor.sequence, last) });
+    this.#changed();
   }
 
   async append(drafts: readonly MessageDraft[], { ifLast }: AppendOptions = {}): Promise<readonly WriteReceipt[]> {
@@ -362,4 +383,10 @@ export class MemoryChannelLog implements ChannelLog {
 
 function cursorId({ owner, name }: CursorKey): string {
   return `${owner}/${name}`;
+}
+
+/** What is left of a group when everything behind a sequence is lost: what is settled, and what bounds it. */
+function doneUpTo(ledger: ClaimLedger, last: number): StoredLedger {
+  const { settled, regime } = ledger.snapshot();
+  return { settled: settled.filter(({ start }) => start <= last).map(({ start, end }) => ({ start, end: Math.min(end, last) })), regime };
 }

@@ -63,6 +63,10 @@ export class MemoryLogHandle implements ChannelLog {
     return this.#log.identity;
   }
 
+  get predecessors(): ChannelLog["predecessors"] {
+    return this.#log.predecessors;
+  }
+
   now(): number {
     return this.#log.now();
   }

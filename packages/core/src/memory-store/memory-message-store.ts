@@ -1,6 +1,6 @@
 import { SteadyClock, systemClock, type Clock } from "../clock.js";
 import { SSSNError } from "../errors.js";
-import { validateIdentifier } from "../identifiers.js";
+import { validateIdentifier, validateInteger } from "../identifiers.js";
 import { decideAddressed, deletedLog } from "../log-state/checks.js";
 import { Holds, checkHold } from "../log-state/holds.js";
 import type { ChannelLog, Hold, LogOptions, MessageStore, StoreCapabilities } from "../ports/message-store.js";
@@ -31,7 +31,16 @@ export interface MemoryStoreOptions {
  * ```
  */
 export class MemoryMessageStore implements MessageStore {
-  readonly capabilities: StoreCapabilities = { durable: false, flushed: false, shared: true, wakeUpWithinMs: 0, clock: "engine" };
+  readonly capabilities: StoreCapabilities = {
+    durable: false,
+    flushed: false,
+    replicated: false,
+    atomicBatches: true,
+    idempotentForMs: Infinity,
+    shared: true,
+    wakeUpWithinMs: 0,
+    clock: "engine",
+  };
   readonly #clock: Clock;
   readonly #logs: Map<string, MemoryChannelLog>;
   readonly #holds: Holds;
@@ -76,6 +85,19 @@ export class MemoryMessageStore implements MessageStore {
     const log = this.#logs.get(channelId);
     log?.close(deletedLog(channelId));
     return this.#logs.delete(channelId);
+  }
+
+  /**
+   * Loses the newest messages of a channel, as when a server takes over that had not got them, so that a program can be tried that has to notice: readers are told
+   * `log_rewound`, and the next messages have the sequences of those that are lost. Whatever was claimed or settled behind that is lost with them, and so are claims.
+   *
+   * @param last the last message that is kept. @throws SSSNError `channel_not_found`, `invalid_argument`, `store_closed`.
+   */
+  rewind(channelId: string, last: number): void {
+    this.#assertOpen(`rewind channel ${channelId}`);
+    const log = this.#logs.get(channelId);
+    if (!log) throw new SSSNError("channel_not_found", `There is no channel ${channelId} in this memory store.`);
+    log.rewind(validateInteger("last", last, 0, Number.MAX_SAFE_INTEGER));
   }
 
   async hold(name: string, ttlMs: number): Promise<Hold | undefined> {

@@ -111,6 +111,21 @@ export class MemoryMessages {
     return replaced !== undefined && this.#messages.has(replaced) ? replaced : undefined;
   }
 
+  /** A copy without what lies behind a sequence. */
+  upTo(last: number): MemoryMessages {
+    const copy = new MemoryMessages(this.addressed);
+    for (const [sequence, message] of this.#messages) if (sequence <= last) copy.add(message);
+    for (const kind of ["removed", "expired", "superseded"] as const)
+      for (const { start, end } of this[kind]) if (start <= last) copy[kind].add(start, Math.min(end, last));
+    for (const { start, end } of [...copy.expired, ...copy.superseded])
+      for (let sequence = start; sequence <= end; sequence++)
+        copy.retire(sequence, copy.expired.has(sequence) ? copy.expired : copy.superseded);
+    for (const [id, sequence] of this.#ids) if (sequence <= last) copy.#ids.set(id, sequence);
+    copy.#forgetLater.push(...this.#forgetLater.filter(({ id }) => copy.#ids.has(id)));
+    copy.#last = Math.min(last, this.#last);
+    return copy;
+  }
+
   /** Takes a message out; its id is remembered for a while. */
   drop(sequence: number): void {
     const message = this.#messages.get(sequence);

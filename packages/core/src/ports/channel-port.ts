@@ -8,6 +8,7 @@ import type {
   JobInfo,
   JobPage,
   JobState,
+  LogPredecessor,
   LogStats,
   OrderResult,
   RetentionPolicy,
@@ -91,7 +92,7 @@ export interface ReadOptions {
   readonly limit?: number;
   /** The cursor's name. Default: the reader's id. */
   readonly cursor?: string;
-  /** The identity of the log that the positions are from, as an earlier read told it: another one is refused with `log_replaced`. */
+  /** The identity of the log that the positions are from, as an earlier read told it: another one is refused with `log_replaced`, and one that was set back since, before the position, with `log_rewound`. */
   readonly log?: string;
   /** Read behind this sequence instead of behind the cursor; moves no cursor. 0 is the start. */
   readonly after?: number;
@@ -124,6 +125,8 @@ export interface Positions {
   readonly cursor?: number;
   /** Who the log is: positions mean something in this one only. */
   readonly log: string;
+  /** Who it was before it lost messages that it had acknowledged, and up to where it is the same, the earliest first. Left out: that never happened. */
+  readonly predecessors?: readonly LogPredecessor[];
   /** What time it is for the log, in ms since the Unix epoch: what the age of its messages is judged by. */
   readonly now: number;
 }
@@ -136,7 +139,7 @@ export interface CursorOptions {
 
 /** Which of a reader's cursors, and in which log. */
 export interface CommitOptions extends CursorOptions {
-  /** The identity of the log that the position is from: another one is refused with `log_replaced`. */
+  /** The identity of the log that the position is from: another one is refused with `log_replaced`, and one that was set back since, before the position, with `log_rewound`. */
   readonly log?: string;
 }
 
@@ -254,9 +257,12 @@ export type StartPosition = "now" | "start" | { readonly after: number };
 export interface StreamOptions {
   /** Default `"now"`. */
   readonly from?: StartPosition;
-  /** The identity of the log that `from.after` is a position of: another one is refused with `log_replaced`. */
+  /** The identity of the log that `from.after` is a position of: another one is refused with `log_replaced`, and one that was set back since, before the position, with `log_rewound`. */
   readonly log?: string;
-  /** What happens when the log is replaced while it is followed over a network: the stream ends with `log_replaced`, or goes on with the first message of the other one. Default `"end"`. */
+  /**
+   * What happens when the log is replaced while it is followed over a network: the stream ends with `log_replaced`, or goes on with the first message of the other one. Also what happens when the
+   * log was set back and messages behind the position were lost: the stream ends with `log_rewound`, or goes on behind the last one that was not. Default `"end"`.
+   */
   readonly ifReplaced?: "end" | "start";
   /** Ends the stream. */
   readonly signal?: AbortSignal;
@@ -337,7 +343,7 @@ export interface ChannelPort<Content = unknown, Written = Content> {
   /**
    * The next messages behind the reader's cursor, or behind `after`. Nothing is removed, and the same read returns the same messages until it is committed.
    *
-   * @throws SSSNError `position_ahead`, `log_replaced`, `unsupported_operation` (a work queue that is not shared), `store_corrupted`.
+   * @throws SSSNError `position_ahead`, `log_replaced`, `log_rewound`, `unsupported_operation` (a work queue that is not shared), `store_corrupted`.
    */
   read(readerId: string, options?: ReadOptions): Promise<ReadResult<Content>>;
   /** Where the log begins and ends, and where the reader's cursor stands. */
@@ -345,7 +351,7 @@ export interface ChannelPort<Content = unknown, Written = Content> {
   /**
    * Moves the reader's cursor forwards to a position; one that lies behind it changes nothing. Resolves with where it stands then.
    *
-   * @throws SSSNError `position_ahead`, `log_replaced`.
+   * @throws SSSNError `position_ahead`, `log_replaced`, `log_rewound`.
    */
   commit(readerId: string, position: number, options?: CommitOptions): Promise<number>;
   /** Moves the reader's cursor anywhere. Resolves with where it stands then. @throws SSSNError `position_ahead`. */
@@ -379,7 +385,7 @@ export interface ChannelPort<Content = unknown, Written = Content> {
   /**
    * Messages as they come, for as long as the loop over them goes on, or until `signal` aborts. Over a network it comes back by itself, without a gap and without a repeat.
    *
-   * @throws SSSNError `position_ahead`, `log_replaced`, `insufficient_role`; what trying again can help against is tried again.
+   * @throws SSSNError `position_ahead`, `log_replaced`, `log_rewound`, `insufficient_role`; what trying again can help against is tried again.
    */
   stream(readerId: string, options?: StreamOptions): AsyncIterable<ChannelMessage<Content>>;
 }

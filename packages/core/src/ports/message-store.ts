@@ -3,12 +3,18 @@ import type { Cancel, Clock } from "../clock.js";
 import type { JsonValue } from "../json-value.js";
 import type { ChannelMessage, MessageDraft, WriteReceipt } from "../message.js";
 
-/** What a store promises beyond the rules that all stores keep. Declared once, for code, tests and users. */
+/** What a store promises beyond the rules that all stores keep. Declared once, for code, tests and users; final when a channel was opened, because an engine elsewhere decides about some of it. */
 export interface StoreCapabilities {
   /** What it acknowledged survives the end of the process. */
   readonly durable: boolean;
   /** What it acknowledged survives a power cut. */
   readonly flushed: boolean;
+  /** What it acknowledged survives the loss of a machine that keeps it. */
+  readonly replicated: boolean;
+  /** A batch is stored as a whole or not at all. Where not, its beginning may be there after a failure, and the same batch with the same ids completes it. */
+  readonly atomicBatches: boolean;
+  /** So long a write is known by its id, in ms: at least as long as its message is kept (`Infinity`), or only for some time. */
+  readonly idempotentForMs: number;
   /** Several hosts may open the same channel at once: processes, or, where a store keeps nothing outside its process, stores that know of each other. */
   readonly shared: boolean;
   /** So long after an append, a release or a requeue at any host, whoever listens at any host is told at the latest, in ms. 0: before the call that caused it resolves. */
@@ -384,11 +390,23 @@ export interface LogBounds {
   readonly last: number;
 }
 
+/**
+ * A log before it was set back: a server that had not got its newest messages took over from one that had acknowledged them. Sequences behind
+ * `last` stood for other messages then.
+ */
+export interface LogPredecessor {
+  readonly identity: string;
+  /** Up to here it is the same. */
+  readonly last: number;
+}
+
 /** One channel's durable record. All methods reject with `store_closed` after the store was closed. */
 export interface ChannelLog {
   readonly channelId: string;
-  /** Who the log is: made with it, and never again. A position means something in the log of this identity only. */
+  /** Who the log is: made with it, and with each time that it is set back. A position means something in the log of this identity only. */
   readonly identity: string;
+  /** Who it was before it was set back, the earliest first; empty where that never happened, and in stores in which it can't. */
+  readonly predecessors: readonly LogPredecessor[];
   /**
    * Adds messages to the end, all or none. Resolves when they are as durable as the store promises, and only then.
    *

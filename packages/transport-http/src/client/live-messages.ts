@@ -50,7 +50,10 @@ export async function* liveMessages<Content>(options: LiveOptions): AsyncGenerat
       }
     } catch (error) {
       if (signal.aborted) return;
-      if (isSSSNError(error, "log_replaced") && ifReplaced === "start") {
+      if (isSSSNError(error, "log_rewound") && (ifReplaced === "start" || (position ?? 0) <= lastKept(error))) {
+        position = Math.min(position ?? 0, lastKept(error));
+        log = String(error.details["log"]);
+      } else if (isSSSNError(error, "log_replaced") && ifReplaced === "start") {
         position = undefined;
         query = "?from=start";
       } else if (
@@ -65,6 +68,11 @@ export async function* liveMessages<Content>(options: LiveOptions): AsyncGenerat
     failures++;
     await sleep(connection.clock, most * (0.5 + Math.random() / 2), signal).catch(() => undefined);
   }
+}
+
+/** Up to where nothing was lost. */
+function lastKept(error: SSSNError): number {
+  return Number(error.details["last"]);
 }
 
 /** The events of one connection; ends when the host ends it or the signal aborts, throws when it breaks or falls silent. */

@@ -28,6 +28,10 @@ const POSITIONS = {
   last: position("The last one."),
   cursor: position("Where the cursor stands."),
   log: { type: "string", description: "Who the log is: positions mean something in this one only." },
+  predecessors: {
+    ...list(object({ identity: { type: "string" }, last: position("Up to here it is the same.") }, ["identity", "last"])),
+    description: "Who the log was before it lost messages that it had acknowledged; left out: that never happened.",
+  },
   now: { type: "integer", description: "What time it is for the log, in ms since the Unix epoch." },
 } as const satisfies Readonly<Record<string, Schema>>;
 

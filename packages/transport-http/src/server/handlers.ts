@@ -26,7 +26,7 @@ import {
   type WriteCondition,
   type WriteEntry,
 } from "@sssn/core";
-import { checkPosition, replacedLog } from "@sssn/core/log-state";
+import { checkIdentity, checkPosition } from "@sssn/core/log-state";
 import type { RouteName } from "../protocol/routes.js";
 import type { Access } from "./access.js";
 import { sendEvents } from "./event-stream.js";
@@ -228,10 +228,15 @@ async function startOf(call: Call): Promise<{ readonly after: number; readonly l
     log: asked,
   } = inputOf<{ from?: "now" | "start"; after?: number; cursor?: string; log?: string }>(call);
   const resumed = lastEventId(exchange.request);
-  const { first, last, cursor, log } = await channel.positions(principal.systemId, name === undefined ? {} : { cursor: name });
-  const expected = resumed?.log ?? asked ?? log;
-  if (expected !== log) throw replacedLog(channel.id, expected, log);
+  const {
+    first,
+    last,
+    cursor,
+    log,
+    predecessors = [],
+  } = await channel.positions(principal.systemId, name === undefined ? {} : { cursor: name });
   const start = resumed?.position ?? (name === undefined ? undefined : cursor) ?? after ?? (from === "start" ? first - 1 : last);
+  checkIdentity(channel.id, { identity: log, predecessors }, resumed?.log ?? asked, start);
   checkPosition(channel.id, start, last);
   return { after: start, log };
 }

@@ -1,7 +1,7 @@
 import { SSSNError, describe } from "../../errors.js";
 import { validateIdentifier, validateInteger } from "../../identifiers.js";
 import type { ChannelMessage } from "../../message.js";
-import { isPast, replacedLog } from "../../log-state/checks.js";
+import { checkIdentity, isPast } from "../../log-state/checks.js";
 import type {
   CommitOptions,
   CursorOptions,
@@ -21,12 +21,6 @@ export const MAX_READ_LIMIT = 10_000;
 interface ReadBounds {
   readonly audience: string | undefined;
   readonly maxBytes: number;
-}
-
-/** @throws SSSNError `log_replaced` when a position is from a log of another identity. */
-function checkIdentity(log: ChannelLog, expected: string | undefined): void {
-  if (expected === undefined || expected === log.identity) return;
-  throw replacedLog(log.channelId, expected, log.identity);
 }
 
 /** The messages behind a position that are still delivered: whole pages of what is past its time are passed over. */
@@ -51,14 +45,14 @@ export async function findIn(log: ChannelLog, id: string, audience: string | und
 
 /** Reads a page behind a cursor or an explicit position, and commits what the options say. */
 export async function readLog(log: ChannelLog, readerId: string, options: ReadOptions, bounds: ReadBounds): Promise<ReadResult<unknown>> {
-  checkIdentity(log, options.log);
+  const { after, commit } = options;
+  checkIdentity(log.channelId, log, options.log, after ?? (typeof commit === "number" ? commit : undefined));
   const read = async (from: number): Promise<ReadResult<unknown>> => {
     const page = await readPresent((behind) => log.read({ after: behind, limit, ...bounds }), log, from);
     return { ...page, log: log.identity };
   };
   const limit = validateInteger("limit", options.limit ?? 100, 1, MAX_READ_LIMIT);
   const key = cursorKey(readerId, options);
-  const { after, commit } = options;
   if (after !== undefined) {
     if (commit !== undefined)
       throw new SSSNError("invalid_argument", "Reading with `after` moves no cursor, so it takes no `commit`: use one of them.");
@@ -73,13 +67,20 @@ export async function readLog(log: ChannelLog, readerId: string, options: ReadOp
 }
 
 export async function commitCursor(log: ChannelLog, readerId: string, sequence: number, options: CommitOptions): Promise<number> {
-  checkIdentity(log, options.log);
+  checkIdentity(log.channelId, log, options.log, sequence);
   return log.moveCursor(cursorKey(readerId, options), position("position", sequence));
 }
 
 export async function positionsIn(log: ChannelLog, readerId: string, options: CursorOptions): Promise<Positions> {
   const [bounds, cursor] = await Promise.all([log.bounds(), log.cursor(cursorKey(readerId, options))]);
-  return { ...bounds, ...(cursor === undefined ? {} : { cursor }), log: log.identity, now: log.now() };
+  const { identity, predecessors } = log;
+  return {
+    ...bounds,
+    ...(cursor === undefined ? {} : { cursor }),
+    log: identity,
+    ...(predecessors.length === 0 ? {} : { predecessors }),
+    now: log.now(),
+  };
 }
 
 export async function seekCursor(log: ChannelLog, readerId: string, target: SeekTarget, options: CursorOptions): Promise<number> {
@@ -88,12 +89,13 @@ export async function seekCursor(log: ChannelLog, readerId: string, target: Seek
 
 /** Where a subscriber or stream begins: behind its cursor, or where `from` says. */
 export async function startPosition(log: ChannelLog, systemId: string, options: SubscribeOptions): Promise<number> {
-  checkIdentity(log, options.log);
+  const { from } = options;
+  checkIdentity(log.channelId, log, options.log, typeof from === "object" ? from.after : undefined);
   if (options.cursor !== undefined) {
     const known = await log.cursor(cursorKey(systemId, options));
     if (known !== undefined) return known;
   }
-  return resolveStart(log, options.from ?? "now");
+  return resolveStart(log, from ?? "now");
 }
 
 async function resolveStart(log: ChannelLog, from: StartPosition): Promise<number> {

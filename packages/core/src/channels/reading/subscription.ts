@@ -1,5 +1,6 @@
 import type { Clock } from "../../clock.js";
 import { isSSSNError, toError } from "../../errors.js";
+import { checkIdentity, lastCommon } from "../../log-state/checks.js";
 import { within } from "../../within.js";
 import type { ChannelMessage } from "../../message.js";
 import type { Subscription } from "../../ports/channel-port.js";
@@ -26,6 +27,8 @@ export interface FollowOptions {
   readonly audience: string | undefined;
   /** Most bytes of one page. */
   readonly maxBytes: number;
+  /** What happens when the log was set back: it ends if something was lost, ends in any case, or goes on behind what was not lost. */
+  readonly ifRewound: "end-if-lost" | "end" | "go-on";
   /** Ends the call, or the wait. */
   readonly signal: AbortSignal;
 }
@@ -42,13 +45,26 @@ export async function* follow({
   after,
   audience,
   maxBytes,
+  ifRewound,
   signal,
 }: FollowOptions): AsyncGenerator<readonly ChannelMessage[], void, undefined> {
   let position = after;
+  let { identity } = log;
+  /** What was read, or failed, while the log was set back says nothing: it is read again, from where nothing was lost. */
+  const wasSetBack = (): boolean => {
+    if (log.identity === identity) return false;
+    if (ifRewound === "go-on") position = Math.min(position, lastCommon(log, identity) ?? 0);
+    else checkIdentity(log.channelId, log, identity, ifRewound === "end" ? Infinity : position);
+    ({ identity } = log);
+    return true;
+  };
   while (!signal.aborted) {
     const { version } = changes;
     const read = (behind: number): Promise<LogPage> => pages.read(log, { after: behind, limit: PAGE, audience, maxBytes }, version);
-    const page = await readPresent(read, log, position).catch(ifItMayPass);
+    const page = await readPresent(read, log, position).catch((error: unknown) =>
+      log.identity === identity ? ifItMayPass(error) : undefined,
+    );
+    if (wasSetBack()) continue;
     if (!page) {
       await changes.wait(version, clock, { timeoutMs: RETRY_MS, signal });
       continue;
