@@ -1,7 +1,11 @@
 import type { ChannelEndpoint } from "./ports/channel-port.js";
 
 /** An endpoint as a directory gives it: its address is a text only where the reader of the directory has chosen its origin already. */
-export type ForeignEndpoint = Omit<ChannelEndpoint, "url"> & { readonly url: string | ForeignAddress };
+export type ForeignEndpoint = Omit<ChannelEndpoint, "url"> & {
+  readonly url: string | ForeignAddress;
+  /** All addresses that the channel has over this transport, this one first: its other hosts serve it as well. Left out: there is no other. */
+  readonly addresses?: readonly (string | ForeignAddress)[];
+};
 
 /**
  * An address that somebody else has said, such as whoever registered a channel. It is not a text, so that nothing takes it for an address that

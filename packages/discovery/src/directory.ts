@@ -22,8 +22,8 @@ import { RegistrationIndex, type ChannelQuery, type DirectoryEntry, type SystemQ
 /** How a {@link Directory} reads and connects. */
 export interface DirectoryOptions {
   /**
-   * Makes a channel out of an endpoint, or `undefined` for a transport that it does not speak. Its address is what somebody has registered,
-   * and no plain text unless it lives where the directory lives:
+   * Makes a channel out of an endpoint, with the `addresses` of all the channel's hosts, or `undefined` for a transport that it does not speak.
+   * An address is what somebody has registered, and no plain text unless it lives where the directory lives:
    * `httpConnector({ token, origins })` of `@sssn/transport-http/client` sends a token to the origins that you name, and nowhere else.
    */
   readonly connect?: (endpoint: ForeignEndpoint, info: ChannelInfo) => ChannelPort | undefined;
@@ -121,7 +121,9 @@ export class Directory implements ChannelResolver {
         },
       );
     for (const endpoint of info.endpoints) {
-      const channel = this.#options.connect?.({ ...endpoint, url: this.#addressOf(endpoint) }, info);
+      const others = info.endpoints.filter((other) => other !== endpoint && other.transport === endpoint.transport);
+      const [url, ...more] = [this.#addressOf(endpoint), ...others.map((other) => this.#addressOf(other))] as const;
+      const channel = this.#options.connect?.({ ...endpoint, url, addresses: [url, ...more] }, info);
       if (channel) return channel;
     }
     const offered = info.endpoints.map(({ transport }) => transport).join(", ") || "no endpoint";
@@ -133,7 +135,8 @@ export class Directory implements ChannelResolver {
 
   /** What lives where the directory itself lives is trusted as that is: whoever reads it has chosen that address. */
   #addressOf({ url }: ChannelEndpoint): string | ForeignAddress {
-    return URL.canParse(url) && new URL(url).origin === this.#channel.origin ? url : new ForeignAddress(url);
+    const isThere = URL.canParse(url) && this.#channel.origins?.includes(new URL(url).origin) === true;
+    return isThere ? url : new ForeignAddress(url);
   }
 
   /** Tells what becomes live and what is gone, from now on: withdrawn, or expired without a refresh. */

@@ -326,8 +326,8 @@ export interface ChannelPort<Content = unknown, Written = Content> {
   readonly isReachable?: boolean;
   /** Told of each claim that is taken away because its message was cancelled in this process. Left out: a holder hears of it when it renews its lease. */
   readonly cancellations?: EventSource<{ readonly cancelled: Cancellation }>;
-  /** Where a remote channel lives, such as `https://orders.example`. Left out: in this process. */
-  readonly origin?: string;
+  /** Where a remote channel lives, such as `https://orders.example`: at each of its hosts. Left out: in this process. */
+  readonly origins?: readonly string[];
   /** What the channel is, and where it can be reached. @throws SSSNError `insufficient_role`. */
   info(readerId: string): Promise<ChannelInfo>;
   /**

@@ -1,4 +1,5 @@
-import { EventSource, SSSNError, isSSSNError, sleep, systemClock, toError, validateInteger, type Clock } from "@sssn/core";
+import { EventSource, SSSNError, isSSSNError, linkSignals, sleep, systemClock, toError, validateInteger, type Clock } from "@sssn/core";
+import { HostAddresses, type Address } from "./host-addresses.js";
 import { fromProblem } from "../protocol/problem.js";
 import { TokenHolder, type TokenSource } from "./token-holder.js";
 
@@ -10,10 +11,10 @@ export interface ConnectionOptions {
   readonly timeoutMs?: number;
   /**
    * How long a call is tried again, in ms from 0, when that is safe and can help: longer than a host takes to start anew. Default 30 000.
-   * Streams are tried again for ever.
+   * Of several addresses each is tried once in any case. Streams are tried again for ever.
    */
   readonly patienceMs?: number;
-  /** How often a call is tried at the most, from 1 to 1 000. Default: as often as `patienceMs` allows. */
+  /** How often a call is tried at the most, at all addresses together, from 1 to 1 000. Default: as often as `patienceMs` allows. */
   readonly attempts?: number;
   /** What makes requests. Default: the global `fetch`. */
   readonly fetch?: typeof fetch;
@@ -35,20 +36,29 @@ export interface Call {
   readonly onAttempt?: (at: number) => void;
 }
 
-/** Whether the host is reached, told when it changes. */
+/** Whether a host is reached, told when it changes. */
 export type ConnectionState = "lost" | "restored";
+
+/** An answer whose body is still to come. */
+export interface OpenAnswer {
+  readonly response: Response;
+  /** Nothing more comes: another address is asked next. */
+  readonly failed: () => void;
+}
 
 /** A host that takes none of the tokens that it is sent is not sent another one for ever. */
 const MOST_RENEWALS = 2;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
+/** So long an address that has failed may take to show that it works again, while another one does. */
+const TRIAL_MS = 2_000;
 
-/** Speaks HTTP with a host: token, timeout, and repeated attempts with a growing, jittered pause. */
+/** Speaks HTTP with the hosts of a channel: token, timeout, and repeated attempts, at the next address or with a growing, jittered pause. */
 export class HostConnection {
   readonly clock: Clock;
   readonly tokens: TokenHolder;
-  readonly #base: string;
-  /** Why nothing may be sent to this address. */
+  readonly #addresses: HostAddresses;
+  /** Why nothing may be sent to any address. */
   readonly #refusal: SSSNError | undefined;
   readonly #fetch: typeof fetch;
   readonly #timeoutMs: number;
@@ -58,11 +68,11 @@ export class HostConnection {
   readonly events = new EventSource<{ connection: ConnectionState }>();
   #isReachable = true;
 
-  /** @throws SSSNError `invalid_argument`. */
-  constructor(base: string, options: ConnectionOptions, refusal?: SSSNError) {
+  /** @param urls of the channel at its hosts, one at least. @throws SSSNError `invalid_argument`. */
+  constructor(urls: readonly string[], options: ConnectionOptions, refusal?: SSSNError) {
     this.#refusal = refusal;
-    this.#base = base;
     this.clock = options.clock ?? systemClock;
+    this.#addresses = new HostAddresses(urls, this.clock);
     this.#fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
     this.#timeoutMs = validateInteger("timeoutMs", options.timeoutMs ?? 30_000, 1, 2_147_483_647);
     this.tokens = new TokenHolder(options.token, this.clock, this.#timeoutMs);
@@ -75,46 +85,57 @@ export class HostConnection {
     return this.#isReachable;
   }
 
-  /** The host has answered, or has not. */
+  /** A host has answered, or none has. */
   noteReached(isReachable: boolean): void {
     if (this.#isReachable === isReachable) return;
     this.#isReachable = isReachable;
     this.events.emit("connection", isReachable ? "restored" : "lost");
   }
 
-  /** Calls until it works, or until trying again can't help. Every call of this protocol may safely be repeated. */
+  /** Calls until it works, or until trying again can't help. Every call of this protocol may safely be repeated, at any host of the channel. */
   async json<Result>(call: Call): Promise<Result> {
     const until = this.clock.monotonic() + this.#patienceMs;
     let renewals = 0;
     for (let attempt = 1; ; attempt++) {
       call.signal?.throwIfAborted();
+      const address = this.#addresses.next();
+      const begunAt = this.clock.monotonic();
       try {
-        return (await this.#attempt(call, (call.timeoutMs ?? this.#timeoutMs) + (call.waitMs ?? 0))) as Result;
+        return (await this.#attempt(address, call)) as Result;
       } catch (thrown) {
         call.signal?.throwIfAborted();
-        const error = isSSSNError(thrown) ? thrown : unreachable(this.#base, thrown);
+        const error = isSSSNError(thrown) ? thrown : unreachable(address.url, thrown);
         if (error.code === "token_expired" && this.tokens.canRenew && renewals++ < MOST_RENEWALS) continue;
-        const pause = pauseMs(attempt, error);
-        if (!error.retryable || attempt >= this.#attempts || this.clock.monotonic() + pause > until) throw error;
+        const canGoOn = this.#goesOn(address, begunAt, error);
+        if (attempt >= this.#attempts) throw error;
+        if (canGoOn && attempt < this.#addresses.count) continue;
+        const pause = pauseMs(Math.ceil(attempt / this.#addresses.count), error);
+        if (!error.retryable || this.clock.monotonic() + pause > until) throw error;
         await sleep(this.clock, pause, call.signal);
       }
     }
   }
 
+  /** After a failure: whether there is another address to go to at once. */
+  #goesOn(address: Address, begunAt: number, error: unknown): boolean {
+    if (!isHostsFault(error)) return false;
+    address.failed(begunAt);
+    return this.#addresses.hasRested;
+  }
+
   /** One call and its whole answer, within a deadline. */
-  async #attempt(call: Call, timeoutMs: number): Promise<unknown> {
+  async #attempt(address: Address, call: Call): Promise<unknown> {
     call.onAttempt?.(this.clock.monotonic());
+    const limitMs = call.timeoutMs ?? this.#timeoutMs;
+    const timeoutMs = (this.#addresses.isTrial(address) ? Math.min(TRIAL_MS, limitMs) : limitMs) + (call.waitMs ?? 0);
     const ending = new AbortController();
     const abort = (): void => ending.abort(call.signal?.reason);
-    const cancel = this.clock.schedule(
-      () => ending.abort(new SSSNError("timeout", `${this.#base} did not answer within ${timeoutMs} ms.`, { details: UNKNOWN })),
-      timeoutMs,
-    );
+    const cancel = this.clock.schedule(() => ending.abort(silent(address, timeoutMs)), timeoutMs);
     call.signal?.addEventListener("abort", abort, { once: true });
     try {
       // Raced, because fetch may have forgotten its signal by the time at which the body comes.
       return await Promise.race([
-        this.open({ ...call, signal: ending.signal }).then((response) => response.json() as Promise<unknown>),
+        this.#request(address, { ...call, signal: ending.signal }).then((response) => response.json() as Promise<unknown>),
         abortionOf(ending.signal),
       ]);
     } finally {
@@ -123,20 +144,51 @@ export class HostConnection {
     }
   }
 
-  /** One call, with the answer's body still to be read. @throws SSSNError for every status but 2xx. */
-  async open(call: Call): Promise<Response> {
+  /** One call, with the answer's body still to be read, at the first address that answers. @throws SSSNError for every status but 2xx. */
+  async open(call: Call): Promise<OpenAnswer> {
+    for (let attempt = 1; ; attempt++) {
+      const address = this.#addresses.next();
+      const begunAt = this.clock.monotonic();
+      try {
+        const response = await this.#tryOut(address, call);
+        return { response, failed: () => address.failed(begunAt) };
+      } catch (error) {
+        if (call.signal?.aborted && !isSSSNError(call.signal.reason, "timeout")) throw error;
+        const canGoOn = this.#goesOn(address, begunAt, error);
+        if (!canGoOn || attempt >= this.#addresses.count || call.signal?.aborted) throw error;
+      }
+    }
+  }
+
+  /** An address that is tried again keeps nobody waiting for long. */
+  async #tryOut(address: Address, call: Call): Promise<Response> {
+    if (!this.#addresses.isTrial(address)) return this.#request(address, call);
+    const trial = new AbortController();
+    const cancel = this.clock.schedule(() => trial.abort(silent(address, TRIAL_MS)), TRIAL_MS);
+    try {
+      // Linked for as long as the answer goes on.
+      return await this.#request(address, { ...call, signal: linkSignals(call.signal, trial.signal).signal });
+    } finally {
+      cancel();
+    }
+  }
+
+  async #request(address: Address, call: Call): Promise<Response> {
     if (this.#refusal) throw this.#refusal;
     const token = await this.tokens.current();
-    const response = await this.#send(call, token);
-    if (response.ok) return response;
+    const response = await this.#send(address, call, token);
+    if (response.ok) {
+      address.answered();
+      return response;
+    }
     const error = withRetryAfter(fromProblem(response.status, await response.json().catch(() => undefined)), response);
     if (error.code === "token_expired") await this.tokens.replace(token);
     throw error;
   }
 
-  async #send(call: Call, token: string): Promise<Response> {
+  async #send(address: Address, call: Call, token: string): Promise<Response> {
     try {
-      const response = await this.#fetch(`${this.#base}${call.path}`, {
+      const response = await this.#fetch(`${address.url}${call.path}`, {
         method: call.method ?? "GET",
         headers: {
           authorization: `Bearer ${token}`,
@@ -147,11 +199,15 @@ export class HostConnection {
         redirect: "error",
         signal: call.signal ?? null,
       });
+      address.isReached = true;
       this.noteReached(true);
       return response;
     } catch (thrown) {
       // Who gave the call up says nothing of the host; who waited in vain for an answer does.
-      if (!call.signal?.aborted || isSSSNError(call.signal.reason, "timeout")) this.noteReached(false);
+      if (!call.signal?.aborted || isSSSNError(call.signal.reason, "timeout")) {
+        address.isReached = false;
+        this.noteReached(this.#addresses.isReached);
+      }
       throw thrown;
     }
   }
@@ -162,6 +218,16 @@ const UNKNOWN = { outcome: "unknown" } as const;
 
 function abortionOf(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener("abort", () => reject(toError(signal.reason)), { once: true }));
+}
+
+function silent({ url }: Address, timeoutMs: number): SSSNError {
+  return new SSSNError("timeout", `${url} did not answer within ${timeoutMs} ms.`, { details: UNKNOWN });
+}
+
+/** Whether another host may do what this one can't: it is not reached, ends, or has no store. */
+function isHostsFault(error: unknown): boolean {
+  if (!isSSSNError(error)) return true;
+  return error.code === "transport_failed" || error.code === "timeout" || (error.status === 503 && error.code !== "token_unavailable");
 }
 
 function unreachable(base: string, thrown: unknown): SSSNError {

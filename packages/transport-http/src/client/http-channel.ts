@@ -8,7 +8,6 @@ import {
   linkSignals,
   refuseUnknownOptions,
   toError,
-  type ChannelContract,
   type ChannelInfo,
   type ChannelMessage,
   type ChannelPort,
@@ -18,7 +17,6 @@ import {
   type CursorOptions,
   type DeadLetterOptions,
   type ExtendOptions,
-  type ForeignAddress,
   type Logger,
   type MessageCallback,
   type NackOptions,
@@ -37,44 +35,14 @@ import {
   type WriteReceipt,
 } from "@sssn/core";
 import { randomToken } from "@sssn/core/log-state";
-import { refusalOf } from "./allowed-address.js";
-import { channelUrl, queryText } from "./channel-url.js";
-import { HostConnection, type ConnectionOptions } from "./host-connection.js";
+import { channelHosts, type ChannelHosts } from "./channel-hosts.js";
+import { queryText } from "./channel-url.js";
+import { HostConnection } from "./host-connection.js";
+import { HTTP_CHANNEL_OPTIONS, type HttpChannelOptions } from "./http-channel-options.js";
 import { liveMessages } from "./live-messages.js";
 import { cursorOf, entryOf, singly, startQuery } from "./request-forms.js";
 import { HttpHostOperations } from "./http-host-operations.js";
 import { WriteBatcher } from "./write-batcher.js";
-
-/** Which channel, and how its host is spoken to. */
-export interface HttpChannelOptions<Content = unknown, Written = Content> extends ConnectionOptions {
-  /** The channel's URL, or the host's together with `id`. */
-  readonly url: string | ForeignAddress;
-  /**
-   * The origins that may be sent the token, such as `https://orders.example`. Needed for an address that somebody else has said, as a
-   * directory does; one that is written here is allowed by being written. Calls to any other origin are refused before anything is sent.
-   */
-  readonly origins?: readonly string[];
-  /** The channel's id, where the URL does not end with it. */
-  readonly id?: string;
-  /** What the channel is and carries: its id need not be said again, and reads and writes have its types. Its host checks what is written. */
-  readonly contract?: ChannelContract<Content, Written>;
-  /** Told of a subscriber's exceptions. A pino logger fits. Default: warnings and errors to the console. */
-  readonly logger?: Logger;
-}
-
-const OPTIONS: ReadonlySet<string> = new Set<keyof HttpChannelOptions>([
-  "url",
-  "origins",
-  "id",
-  "contract",
-  "token",
-  "timeoutMs",
-  "patienceMs",
-  "attempts",
-  "fetch",
-  "clock",
-  "logger",
-]);
 
 /** For the calls of one view of a channel. */
 export interface CallOptions {
@@ -104,7 +72,7 @@ export class HttpChannel<Content = unknown, Written = Content>
   implements ChannelPort<Content, Written>
 {
   readonly id: string;
-  readonly #url: string;
+  readonly #hosts: ChannelHosts;
   readonly #options: HttpChannelOptions<Content, Written>;
   readonly #call: CallOptions;
   readonly #connection: HostConnection;
@@ -117,14 +85,14 @@ export class HttpChannel<Content = unknown, Written = Content>
   constructor(options: HttpChannelOptions<Content, Written>, connection: HostConnection, call: CallOptions);
   constructor(options: HttpChannelOptions<Content, Written>, connection?: HostConnection, call: CallOptions = {}) {
     super();
-    if (!connection) refuseUnknownOptions("HttpChannel", options, OPTIONS);
-    const { id, url } = channelUrl(String(options.url), options.id ?? options.contract?.id);
-    this.id = id;
-    this.#url = url;
+    if (!connection) refuseUnknownOptions("HttpChannel", options, HTTP_CHANNEL_OPTIONS);
+    const hosts = channelHosts(options.url, options.id ?? options.contract?.id, options.origins);
+    this.id = hosts.id;
+    this.#hosts = hosts;
     this.#options = options;
     this.#call = call;
     this.#logger = guardLogger(options.logger ?? consoleLogger);
-    this.#connection = connection ?? new HostConnection(url, options, refusalOf(options.url, options.origins));
+    this.#connection = connection ?? new HostConnection(hosts.refusal ? hosts.urls : hosts.allowed, options, hosts.refusal);
     this.#writes = new WriteBatcher({
       one: (entry) => this.post("/messages", entry),
       many: async (messages) => (await this.post<{ receipts: WriteReceipt[] }>("/messages/batch", { messages })).receipts,
@@ -136,9 +104,9 @@ export class HttpChannel<Content = unknown, Written = Content>
     return this.#connection.events;
   }
 
-  /** Where it lives: what is registered at the same origin may be sent the same token. */
-  get origin(): string {
-    return new URL(this.#url).origin;
+  /** Where it lives: what is registered at one of these origins may be sent the same token. */
+  get origins(): readonly string[] {
+    return this.#hosts.urls.map((url) => new URL(url).origin);
   }
 
   get isReachable(): boolean {

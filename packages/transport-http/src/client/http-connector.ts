@@ -1,5 +1,6 @@
 import type { ChannelInfo, ForeignEndpoint } from "@sssn/core";
-import { HttpChannel, type HttpChannelOptions } from "./http-channel.js";
+import { HttpChannel } from "./http-channel.js";
+import type { HttpChannelOptions } from "./http-channel-options.js";
 
 /** How channels that a directory has found are connected to: with which token, and to which origins it may go. */
 export type HttpConnectorOptions = Omit<HttpChannelOptions, "url" | "id" | "origins"> & { readonly origins: readonly string[] };
@@ -16,5 +17,5 @@ export type HttpConnectorOptions = Omit<HttpChannelOptions, "url" | "id" | "orig
  * ```
  */
 export function httpConnector(options: HttpConnectorOptions): (endpoint: ForeignEndpoint, info: Pick<ChannelInfo, "id">) => HttpChannel {
-  return ({ url }, { id }) => new HttpChannel({ ...options, url, id });
+  return ({ url, addresses = [url] }, { id }) => new HttpChannel({ ...options, url: addresses, id });
 }

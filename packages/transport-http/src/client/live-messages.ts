@@ -90,7 +90,7 @@ async function* connect(
   const abort = (): void => end();
   signal.addEventListener("abort", abort, { once: true });
   try {
-    const response = await connection.open({
+    const { response, failed } = await connection.open({
       path: `/stream${query}`,
       headers: { accept: "text/event-stream", ...resume },
       signal: opening.signal,
@@ -101,6 +101,7 @@ async function* connect(
     silence.onEnd = end;
     if (signal.aborted) end();
     yield* eventsFrom(reader, () => silence.heard());
+    if (silence.hasFallen) failed();
     silence.throwIfFallen();
   } finally {
     signal.removeEventListener("abort", abort);
@@ -128,7 +129,7 @@ class Silence {
   onEnd: () => void;
   readonly #clock: Clock;
   #cancel: Cancel = () => {};
-  #hasFallen = false;
+  hasFallen = false;
 
   constructor(clock: Clock, onEnd: () => void) {
     this.#clock = clock;
@@ -139,13 +140,13 @@ class Silence {
   heard(): void {
     this.#cancel();
     this.#cancel = this.#clock.schedule(() => {
-      this.#hasFallen = true;
+      this.hasFallen = true;
       this.onEnd();
     }, SILENCE_MS);
   }
 
   throwIfFallen(): void {
-    if (this.#hasFallen) throw this.error;
+    if (this.hasFallen) throw this.error;
   }
 
   stop(): void {

@@ -1,0 +1,39 @@
+import { ForeignAddress, SSSNError } from "@sssn/core";
+import { refusalOf } from "./allowed-address.js";
+import { channelUrl } from "./channel-url.js";
+
+/** A channel, and where it is. */
+export interface ChannelHosts {
+  readonly id: string;
+  /** Its own URL at each of its hosts. */
+  readonly urls: readonly string[];
+  /** Those that the token may be sent to. */
+  readonly allowed: readonly string[];
+  /** Why it may be sent to none of them. */
+  readonly refusal: SSSNError | undefined;
+}
+
+/**
+ * Which channel some addresses are of, and which of them may be sent a token.
+ *
+ * @throws SSSNError `invalid_argument`, `invalid_identifier`.
+ */
+export function channelHosts(
+  given: string | ForeignAddress | readonly (string | ForeignAddress)[],
+  id: string | undefined,
+  origins: readonly string[] | undefined,
+): ChannelHosts {
+  const addresses = typeof given === "string" || given instanceof ForeignAddress ? [given] : given;
+  const hosts = addresses.map((address) => ({ ...channelUrl(String(address), id), refusal: refusalOf(address, origins) }));
+  const [first] = hosts;
+  if (!first) throw new SSSNError("invalid_argument", "A channel has one address at least, but url is an empty list.");
+  const stranger = hosts.find((host) => host.id !== first.id);
+  if (stranger)
+    throw new SSSNError(
+      "invalid_argument",
+      `All addresses of an HttpChannel are of one channel, but these are of ${first.id} and of ${stranger.id}.`,
+    );
+  const urls = [...new Set(hosts.map(({ url }) => url))];
+  const allowed = urls.filter((url) => hosts.some((host) => host.url === url && !host.refusal));
+  return { id: first.id, urls, allowed, refusal: allowed.length > 0 ? undefined : first.refusal };
+}
