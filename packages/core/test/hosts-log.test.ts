@@ -56,7 +56,7 @@ function setting(fault: Partial<Fault> = {}) {
   const store = new MemoryMessageStore({ clock });
   const faults: Fault = { state: "works", isMute: false, asked: 0, ...fault };
   const seen: JsonValue[] = [];
-  const hostsLog = (parts: { onNews?: () => void } = {}): HostsLog =>
+  const hostsLog = (parts: { onNews?: () => void; onStart?: () => void } = {}): HostsLog =>
     new HostsLog({ store: faulty(store, faults), id: "list", clock, apply: ({ content }) => void seen.push(content), ...parts });
   const write = async (...contents: readonly JsonValue[]): Promise<void> => {
     const log = await store.open("list", { addressed: true });
@@ -150,18 +150,18 @@ describe("a log that hosts share", () => {
   it("is told from its start when another log has come in its place", async () => {
     const { clock, store, seen, hostsLog, write } = setting();
     await write("old 1", "old 2");
-    const log = hostsLog();
+    const log = hostsLog({ onStart: () => void seen.push("from its start:") });
     await log.refresh();
     await store.delete("list");
     await write("new");
     expect(await log.refresh()).toBe(false);
     await clock.advance(1_000);
     expect(await log.refresh()).toBe(true);
-    expect(seen).toEqual(["old 1", "old 2", "new"]);
+    expect(seen).toEqual(["from its start:", "old 1", "old 2", "from its start:", "new"]);
     await store.delete("list");
     await log.append([{ senderId: "s", content: "written", metadata: NO_METADATA }]);
     expect(await log.refresh()).toBe(true);
-    expect(seen).toEqual(["old 1", "old 2", "new", "written"]);
+    expect(seen).toEqual(["from its start:", "old 1", "old 2", "from its start:", "new", "from its start:", "written"]);
   });
 
   it("can't be opened as a channel, which might be published", async () => {

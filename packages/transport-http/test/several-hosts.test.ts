@@ -94,6 +94,19 @@ async function hosts(
 const idOf = (token: string): string => (JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as { jti: string }).jti;
 const codeOf = async (answer: Response): Promise<unknown> => [answer.status, ((await answer.json()) as { code?: unknown }).code];
 
+/** The events of a stream, until so many have come. */
+async function eventsOf(response: Response, count: number): Promise<string> {
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  let text = "";
+  while (text.split("\n\n").length <= count) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    text += new TextDecoder().decode(value);
+  }
+  await reader.cancel();
+  return text;
+}
+
 describe("a token that is revoked at one of two hosts", () => {
   it("ends its streams and waiting claims at both within a second, and opens nothing any more", async () => {
     const clock = new VirtualClock();
@@ -150,5 +163,136 @@ describe("a token that is revoked at one of two hosts", () => {
     there.store.isGone = false;
     await clock.advance(1_000);
     expect(await codeOf(await there.ask("/channels/news", token))).toEqual([401, "token_invalid"]);
+  });
+});
+
+describe("a ticket that was got at one of two hosts", () => {
+  /** Two hosts that share tickets. */
+  async function sharing() {
+    const clock = new VirtualClock();
+    const [here, there] = await hosts(clock, (store) => ({ tickets: { store } }));
+    const token = await here.token();
+    const ticketOf = async (host: Host = here, channel = "news"): Promise<string> => {
+      const answer = await host.ask(`/channels/${channel}/stream/ticket`, token, post({}));
+      expect(answer.status).toBe(201);
+      return ((await answer.json()) as { ticket: string }).ticket;
+    };
+    const open = (host: Host, ticket: string, more = ""): Promise<Response> => host.ask(`/channels/news/stream?ticket=${ticket}${more}`);
+    /** The client's side of a connection goes, and the host has seen it. */
+    const hangUp = async (stream: Response): Promise<void> => {
+      await stream.body?.cancel();
+      await clock.advance(0);
+    };
+    const log = await new MemoryMessageStore({ clock, beside: here.store }).open("sssn.tickets", { addressed: true });
+    return { clock, here, there, token, ticketOf, open, hangUp, log };
+  }
+
+  it("opens a stream at the other one, and carries it on at any of them from where it was", async () => {
+    const { here, there, ticketOf, open } = await sharing();
+    const ticket = await ticketOf();
+    await here.ask("/channels/news/messages", await here.token("write"), post({ content: "hello" }));
+    const first = await open(there, ticket, "&from=start");
+    expect(await eventsOf(first, 2)).toContain('"content":"hello"');
+    for (const host of [here, there, here]) {
+      const again = await host.ask(`/channels/news/stream?ticket=${ticket}`, undefined, { headers: { "last-event-id": "0" } });
+      expect(await eventsOf(again, 2)).toContain('"content":"hello"');
+    }
+  });
+
+  it("is one connection's at a time over both: the newer one ends the older one, at once, and within a second where the wake-up is lost", async () => {
+    const { here, there, ticketOf, open } = await sharing();
+    const ticket = await ticketOf();
+    const older = await open(here, ticket);
+    const newer = await open(there, ticket);
+    expect([older.status, newer.status]).toEqual([200, 200]);
+    expect(await older.text()).toMatch(/^event: position\n/);
+    const newest = await open(here, ticket);
+    expect(await newer.text()).toMatch(/^event: position\n/);
+    const same = await open(here, ticket);
+    expect(await newest.text()).toMatch(/^event: position\n/);
+    expect(same.status).toBe(200);
+
+    const deaf = await sharing();
+    deaf.here.store.isMute = true;
+    const unheard = await deaf.ticketOf();
+    const old = await deaf.open(deaf.here, unheard);
+    expect((await deaf.open(deaf.there, unheard)).status).toBe(200);
+    await deaf.clock.advance(1_000);
+    expect(await old.text()).toMatch(/^event: position\n/);
+  });
+
+  it("is good for 30 seconds at both, for the first connection and after each", async () => {
+    const { clock, here, there, ticketOf, open, hangUp } = await sharing();
+    const [unused, used] = [await ticketOf(), await ticketOf()];
+    await clock.advance(29_900);
+    const stream = await open(there, used);
+    expect(stream.status).toBe(200);
+    await clock.advance(100);
+    expect([(await open(here, unused)).status, (await open(there, unused)).status]).toEqual([401, 401]);
+    // Held for longer, by a host that says now and then that it is there.
+    await clock.advance(40_000);
+    await hangUp(stream);
+    const again = await open(here, used);
+    expect(again.status).toBe(200);
+    await hangUp(again);
+    await clock.advance(30_000);
+    expect([(await open(here, used)).status, (await open(there, used)).status]).toEqual([401, 401]);
+  });
+
+  it("goes on elsewhere when the host that has it is gone without a word", async () => {
+    const { clock, here, there, ticketOf, open } = await sharing();
+    const ticket = await ticketOf();
+    expect((await open(here, ticket)).status).toBe(200);
+    await clock.advance(10_000);
+    here.store.isGone = true;
+    await clock.advance(20_000);
+    expect((await open(there, ticket)).status).toBe(200);
+  });
+
+  it("goes on elsewhere after an orderly end of the host that has it", async () => {
+    const { clock, here, there, ticketOf, open } = await sharing();
+    const ticket = await ticketOf();
+    const stream = await open(here, ticket);
+    const closing = here.close();
+    await clock.advance(1_000);
+    await closing;
+    expect(await stream.text()).toMatch(/^event: position\n/);
+    expect((await open(there, ticket)).status).toBe(200);
+  });
+
+  it("is good for what its token is good for at each moment, and for its channel only", async () => {
+    const { clock, here, there, token, ticketOf, open } = await sharing();
+    const ticket = await ticketOf();
+    expect((await there.ask(`/channels/jobs/stream?ticket=${ticket}`)).status).toBe(401);
+    expect((await there.ask(`/channels/news/messages?ticket=${ticket}`)).status).toBe(401);
+    const stream = await open(there, ticket);
+    expect(stream.status).toBe(200);
+    await here.security.revoke(idOf(token));
+    await clock.advance(1_000);
+    expect(await stream.text()).toMatch(/^event: position\n/);
+    expect([(await open(there, ticket)).status, (await open(here, ticket)).status]).toEqual([401, 401]);
+  });
+
+  it("stands nowhere in the store, and neither does its token", async () => {
+    const { there, token, ticketOf, open, log } = await sharing();
+    const ticket = await ticketOf();
+    expect((await open(there, ticket)).status).toBe(200);
+    const { messages } = await log.read({ after: 0, limit: 1_000 });
+    const text = JSON.stringify(messages);
+    expect(messages.length).toBeGreaterThanOrEqual(2);
+    for (const secret of [ticket, Buffer.from(ticket, "hex").toString("base64url"), token, token.split(".")[1] ?? "", "news"])
+      expect(text).not.toContain(secret);
+  });
+
+  it("is answered 503 while the store can't be reached: it can't be told then", async () => {
+    const { clock, there, token, ticketOf, open } = await sharing();
+    const ticket = await ticketOf();
+    await there.ask("/channels/news", token);
+    there.store.isGone = true;
+    expect(await codeOf(await open(there, ticket))).toEqual([503, "store_unavailable"]);
+    expect(await codeOf(await there.ask("/channels/news/stream/ticket", token, post({})))).toEqual([503, "store_unavailable"]);
+    there.store.isGone = false;
+    await clock.advance(1_000);
+    expect((await open(there, ticket)).status).toBe(200);
   });
 });

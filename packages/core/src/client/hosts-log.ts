@@ -23,8 +23,10 @@ export interface HostsLogParts {
   /** The log's id in the store. No channel can have it, but for a mailbox. */
   readonly id: string;
   readonly clock: Clock;
-  /** Takes in a message, in the order of the log. What a log that came in the place of another one holds is told as well, from its start. */
+  /** Takes in a message, in the order of the log. It must not throw. */
   readonly apply: (message: ChannelMessage) => void;
+  /** It is read from its start: for the first time, because another log has come in its place, or because its end was lost. */
+  readonly onStart?: () => void;
   /** The store has told of something new, which is not read yet. */
   readonly onNews?: () => void;
 }
@@ -146,7 +148,7 @@ export class HostsLog {
     const log = await store.open(id, { addressed: true });
     if (log.identity !== this.#identity) {
       this.#identity = log.identity;
-      this.#position = 0;
+      this.#restart();
       this.#told++;
     }
     this.#cancel?.();
@@ -198,8 +200,8 @@ export class HostsLog {
     const log = await this.#opened();
     const [told, begun] = [this.#told, this.#parts.clock.monotonic()];
     const { last } = await log.bounds();
-    // A log that has lost its end, in a crash of a store that flushes later, is read again: what it held is not forgotten.
-    if (last < this.#position) this.#position = 0;
+    // A log can lose its end, in a crash of a store that flushes later.
+    if (last < this.#position) this.#restart();
     while (this.#position < last) {
       const after = this.#position;
       const page = await log.read({ after, limit: PAGE });
@@ -208,6 +210,11 @@ export class HostsLog {
     }
     this.#covered = Math.max(this.#covered, told);
     this.#asOf = Math.max(this.#asOf, begun);
+  }
+
+  #restart(): void {
+    this.#position = 0;
+    this.#parts.onStart?.();
   }
 
   #take({ messages, position }: LogPage): void {

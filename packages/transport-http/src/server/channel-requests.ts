@@ -80,7 +80,7 @@ export class ChannelRequests {
     const { channels, context } = this.#options;
     const ticket = name === "stream" && request.headers.authorization === undefined ? new URLSearchParams(query).get("ticket") : null;
     if (ticket === null) return channels.open(channelId, bearerOf(request), operation);
-    return { ...(await channels.open(channelId, context.tickets.credentialOf(ticket, channelId), operation)), ticket };
+    return { ...(await channels.open(channelId, await context.tickets.credentialOf(ticket, channelId), operation)), ticket };
   }
 
   async #inputOf({ request }: Exchange, route: Route, query: string): Promise<Checked> {

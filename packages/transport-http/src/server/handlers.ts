@@ -195,11 +195,25 @@ async function claim(call: Call): Promise<unknown> {
 }
 
 async function stream(call: Call): Promise<undefined> {
+  const gone = whenGone(call.exchange.response);
+  try {
+    const start = await startOf(call);
+    const turn = await call.context.tickets.turnOf(call.ticket);
+    try {
+      if (!gone.signal.aborted) await send(call, start, gone.signal, turn.signal);
+    } finally {
+      turn.release();
+    }
+  } finally {
+    gone.forget();
+  }
+  return undefined;
+}
+
+async function send(call: Call, { after, log }: StreamStart, ...ends: readonly (AbortSignal | undefined)[]): Promise<void> {
   const { channel, principal, context, exchange } = call;
-  const { after, log } = await startOf(call);
-  const [hold, gone] = [context.held.hold(call), whenGone(exchange.response)];
-  const turn = context.tickets.turnOf(call.ticket);
-  const { signal, release } = linkSignals(gone.signal, hold.signal, turn.signal, context.stopping);
+  const hold = context.held.hold(call);
+  const { signal, release } = linkSignals(hold.signal, ...ends, context.stopping);
   try {
     await sendEvents({
       exchange,
@@ -211,15 +225,17 @@ async function stream(call: Call): Promise<undefined> {
     });
   } finally {
     release();
-    turn.release();
     hold.release();
-    gone.forget();
   }
-  return undefined;
+}
+
+interface StreamStart {
+  readonly after: number;
+  readonly log: string;
 }
 
 /** Where a stream begins: where the client says that it is, else at its cursor, else where it asks for. */
-async function startOf(call: Call): Promise<{ readonly after: number; readonly log: string }> {
+async function startOf(call: Call): Promise<StreamStart> {
   const { channel, principal, exchange } = call;
   const {
     from,

@@ -1,6 +1,7 @@
 import type { ServerOptions as TlsServerOptions } from "node:https";
 import type { Clock, Logger } from "@sssn/core";
 import type { ReadinessCheck } from "./readiness.js";
+import type { TicketOptions } from "./shared-tickets.js";
 
 /** Where a transport listens, and what it lets through. */
 export interface HttpTransportOptions {
@@ -33,6 +34,11 @@ export interface HttpTransportOptions {
   readonly maxBodyBytes?: number;
   /** Most connections at once. Default 10 000. */
   readonly maxConnections?: number;
+  /**
+   * Where tickets of `EventSource`s are kept, so that one that was got at one host opens a stream at every host that shares the store: needed wherever several hosts serve the same
+   * browsers. Default: each host knows its own, and they end with it.
+   */
+  readonly tickets?: TicketOptions;
   /** What else has to hold for `/readyz`, by name: that a worker is not deaf (`() => worker.isListening`), say. */
   readonly readiness?: Readonly<Record<string, ReadinessCheck>>;
   /** What time it is. Default: the machine's clock; a test gives a `VirtualClock`. */
@@ -57,4 +63,5 @@ export const HTTP_TRANSPORT_OPTIONS: ReadonlySet<string> = new Set<keyof HttpTra
   "readiness",
   "clock",
   "logger",
+  "tickets",
 ]);

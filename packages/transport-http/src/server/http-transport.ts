@@ -32,7 +32,8 @@ import { HTTP_TRANSPORT_OPTIONS, type HttpTransportOptions } from "./http-transp
 import { Mounts } from "./mounts.js";
 import { Readiness } from "./readiness.js";
 import { RequestLog } from "./request-log.js";
-import { Tickets } from "./tickets.js";
+import { SharedTickets } from "./shared-tickets.js";
+import { LocalTickets, type Tickets } from "./tickets.js";
 import { TopologyRequests } from "./topology-requests.js";
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
@@ -85,6 +86,7 @@ export class HttpTransport implements ChannelTransport {
   readonly #channels = new PublishedChannels();
   readonly #mounts = new Mounts();
   readonly #held: HeldRequests;
+  readonly #tickets: Tickets;
   readonly #leaving = new AbortController();
   readonly #stopping = new AbortController();
   readonly #lameDuckMs: number;
@@ -105,6 +107,7 @@ export class HttpTransport implements ChannelTransport {
     this.#maxBodyBytes = validateInteger("maxBodyBytes", options.maxBodyBytes ?? MAX_BODY_BYTES, 1, 256 * 1024 * 1024);
     this.#lameDuckMs = validateInteger("lameDuckMs", options.lameDuckMs ?? DEFAULT_LAME_DUCK_MS, 0, 3_600_000);
     this.#held = new HeldRequests(this.#clock);
+    this.#tickets = options.tickets ? new SharedTickets(options.tickets, this.#clock) : new LocalTickets(this.#clock);
     this.#applicationOptions = this.#makeApplicationOptions(options);
     this.#express = makeApplication(this.#applicationOptions);
     this.app = this.#express;
@@ -205,7 +208,7 @@ export class HttpTransport implements ChannelTransport {
   }
 
   async start(): Promise<readonly string[]> {
-    const context = { clock: this.#clock, held: this.#held, tickets: new Tickets(this.#clock), stopping: this.#stopping.signal };
+    const context = { clock: this.#clock, held: this.#held, tickets: this.#tickets, stopping: this.#stopping.signal };
     const answering = {
       channels: new ChannelRequests({ channels: this.#channels, context, maxBodyBytes: this.#maxBodyBytes }),
       topology: new TopologyRequests(this.#channels, context, () => this.#topology),
@@ -214,6 +217,7 @@ export class HttpTransport implements ChannelTransport {
     this.#server.on("request", answerRequests(this.#express, this.#ownLayers, answering, this.#applicationOptions));
     await this.#listen();
     this.#held.start();
+    this.#tickets.start();
     const { port } = this.#server.address() as AddressInfo;
     const host = this.#host.includes(":") ? `[${this.#host}]` : this.#host;
     this.#url = (this.#options.publicUrl ?? `${this.#options.tls ? "https" : "http"}://${host}:${port}`).replace(/\/+$/, "");
@@ -253,6 +257,7 @@ export class HttpTransport implements ChannelTransport {
     this.#stopping.abort();
     await this.#held.stop();
     if (this.#server.listening) await this.#closeServer(timeoutMs - (this.#clock.monotonic() - begun));
+    await this.#tickets.stop();
     for (const channel of this.#channels.all) this.detach(channel.id);
   }
 
