@@ -146,6 +146,11 @@ export class JWTChannelSecurity implements ChannelSecurity {
     return principalOf(claims, role);
   }
 
+  /** Whether it can be told now which tokens are revoked. Reads the list where it was not read lately. */
+  isReady(): Promise<boolean> {
+    return this.#shared ? this.#shared.isReady() : Promise.resolve(true);
+  }
+
   /**
    * @throws SSSNError `invalid_argument` when there is no key to sign with, no role, or more channels than a token can carry;
    * `invalid_identifier`.

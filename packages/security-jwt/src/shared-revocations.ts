@@ -77,6 +77,12 @@ export class SharedRevocations {
     return false;
   }
 
+  /** Whether it can be told what is revoked. Waits for no reading while the last one is good. */
+  async isReady(): Promise<boolean> {
+    const reading = this.#log.refresh();
+    return this.#log.ageMs < this.#maxStaleMs || (await reading);
+  }
+
   /** What is no revocation is passed over: only hosts write here. */
   #apply({ id, content }: ChannelMessage): void {
     const entry = readEntry(content);

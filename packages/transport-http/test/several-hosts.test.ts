@@ -11,7 +11,7 @@ import {
 import { VirtualClock } from "@sssn/core/testing";
 import { JWTChannelSecurity } from "@sssn/security-jwt";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { HttpTransport, type HttpTransportOptions } from "../src/index.js";
+import { HttpTransport, type HttpTransportOptions, type RequestRecord } from "../src/index.js";
 import { SECRET, post } from "./support/published.js";
 
 const logger = silentLogger;
@@ -42,6 +42,7 @@ class HostStore extends MemoryMessageStore {
 interface Host {
   readonly url: string;
   readonly security: JWTChannelSecurity;
+  readonly transport: HttpTransport;
   /** Where the list of revoked tokens and the tickets are. The channels are in a store of their own, which always works. */
   readonly store: HostStore;
   token(role?: Role): Promise<string>;
@@ -62,12 +63,14 @@ async function hosts(
     const common = { store: new MemoryMessageStore({ clock, beside: channels }), security, logger, clock, visibility: "public" } as const;
     system.addChannel(new BroadcastChannel({ id: "news", ...common }));
     system.addChannel(new WorkQueueChannel({ id: "jobs", ...common }));
-    const running = await system.publish({ transport: new HttpTransport({ port: 0, logger, clock, lameDuckMs: 0, ...options(store) }) });
+    const transport = new HttpTransport({ port: 0, logger, clock, lameDuckMs: 0, ...options(store) });
+    const running = await system.publish({ transport });
     const [url = ""] = running.addresses;
     let closing: Promise<unknown> | undefined;
     return {
       url,
       security,
+      transport,
       store,
       token: (role = "read") => security.generateToken({ systemId: "caller", role, channels: "*" }),
       ask: (path, token, init = {}) =>
@@ -140,6 +143,26 @@ describe("a token that is revoked at one of two hosts", () => {
     await clock.advance(2_000);
     expect(await stream.text()).toMatch(/^event: position\n/);
     expect((await deaf.ask("/channels/news", token)).status).toBe(401);
+  });
+
+  it("is not known to a host that can't read the list, which says so to its load balancer, and in its log", async () => {
+    const clock = new VirtualClock();
+    const records: RequestRecord[] = [];
+    const [, host] = await hosts(clock);
+    host.transport.events.on("request", (record) => records.push(record));
+    const ready = async (): Promise<unknown> => (await host.ask("/readyz")).json();
+    host.store.isGone = true;
+    expect(await ready()).toEqual({ status: "not ready", failing: ["security"] });
+    expect((await host.ask("/channels/news", await host.token())).status).toBe(503);
+    await expect.poll(() => records.at(-1)?.reason).toContain("the store can't be reached");
+    host.store.isGone = false;
+    await clock.advance(1_000);
+    expect(await ready()).toEqual({ status: "ready" });
+    host.store.isGone = true;
+    await clock.advance(29_000);
+    expect(await ready()).toEqual({ status: "ready" });
+    await clock.advance(1_000);
+    expect(await ready()).toEqual({ status: "not ready", failing: ["security"] });
   });
 
   it("is let in nowhere by a host that has not read the list, nor by one that is cut off from it for half a minute, where streams end too", async () => {

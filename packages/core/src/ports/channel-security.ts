@@ -46,6 +46,8 @@ export interface ChannelSecurity {
    * `revocations_unavailable` when it can't be told now.
    */
   authorizeRequest(credential: string, channelId: string, operation: ChannelOperation): Promise<Principal>;
+  /** Whether credentials can be judged now: `/readyz` asks it. Left out: always. */
+  isReady?(): Promise<boolean> | boolean;
   /** Issues a credential. */
   generateToken(request: TokenRequest): Promise<string>;
 }

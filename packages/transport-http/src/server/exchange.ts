@@ -17,7 +17,7 @@ export interface RequestRecord {
   readonly durationMs: number;
   /** Why it was refused. */
   readonly error?: ErrorCode;
-  /** What was wrong with a token that was refused; never what it holds. For the host's log only. */
+  /** What was wrong with a token that was refused, or why that can't be told; never what it holds. For the host's log only. */
   readonly reason?: string;
 }
 

@@ -6,7 +6,8 @@ import type { Exchange } from "./exchange.js";
 export function sendProblem(exchange: Exchange, thrown: unknown, logger: Logger): void {
   const error = asSSSNError(exchange, thrown, logger);
   exchange.error = error.code;
-  if (error.code === "token_invalid" && error.cause instanceof Error) exchange.reason = describe(error.cause.message);
+  if ((error.code === "token_invalid" || error.code === "revocations_unavailable") && error.cause instanceof Error)
+    exchange.reason = describe(error.cause.message);
   if (exchange.response.headersSent) {
     exchange.response.destroy();
     return;

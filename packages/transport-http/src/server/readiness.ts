@@ -1,4 +1,4 @@
-import type { Clock, PublishedChannel } from "@sssn/core";
+import type { ChannelSecurity, Clock, PublishedChannel } from "@sssn/core";
 
 /** Tells whether a part works. A check that throws, or does not answer in time, has failed. */
 export type ReadinessCheck = () => boolean | Promise<boolean>;
@@ -29,6 +29,7 @@ export class Readiness {
     if (!isUp()) return ["server"];
     const all: [string, ReadinessCheck][] = [
       ["channels", async () => (await Promise.all(channels().map((channel) => channel.isReady()))).every(Boolean)],
+      ["security", async () => (await Promise.all(securitiesOf(channels()).map(canJudge))).every(Boolean)],
       ...Object.entries(checks),
     ];
     const results = await Promise.all(all.map(async ([name, check]) => ((await this.#holds(check)) ? [] : [name])));
@@ -48,4 +49,12 @@ export class Readiness {
       cancel();
     }
   }
+}
+
+function securitiesOf(channels: readonly PublishedChannel[]): readonly ChannelSecurity[] {
+  return [...new Set(channels.map(({ security }) => security))];
+}
+
+async function canJudge(security: ChannelSecurity): Promise<boolean> {
+  return security.isReady ? security.isReady() : true;
 }
