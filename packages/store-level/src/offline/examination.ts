@@ -1,9 +1,10 @@
 import { toError } from "@sssn/core";
 import { COMMON_LANE, IntervalSet, type Interval } from "@sssn/core/log-state";
 import type { Database } from "../database-folder.js";
-import { parseSortable, rangeOf, sortable, type ChannelKeys } from "../keys.js";
+import { rangeOf, sortable, type ChannelKeys } from "../keys.js";
 import { decodeMessage } from "../records.js";
-import { ExpectedTimes, examineCursors, examineTimes, type Notes } from "./examine-positions.js";
+import { compareIndex, type Notes } from "./compare-index.js";
+import { ExpectedTimes, examineCursors, examineTimes } from "./examine-positions.js";
 import { ExpectedOrder } from "./examine-order.js";
 import { decodeGroupEntry, readHeader, readIntervals, type Header } from "../log-state.js";
 
@@ -35,7 +36,7 @@ export async function examineChannel(database: Database, keys: ChannelKeys, chan
   });
   const removed = new IntervalSet(await readIntervals(database, keys.removed));
   const kept = new IntervalSet();
-  const [ids, lanes, times] = [new Map<string, number>(), new Set<string>(), new ExpectedTimes()];
+  const [ids, lanes, times] = [new Map<string, number>(), new Map<string, string>(), new ExpectedTimes()];
   const order = new ExpectedOrder(keys, addressed);
   let [last, count, bytes] = [header.last, 0, 0];
   for await (const [key, value] of database.iterator(rangeOf(keys.messages))) {
@@ -54,7 +55,7 @@ export async function examineChannel(database: Database, keys: ChannelKeys, chan
       if (givenId) ids.set(message.id, sequence);
       times.add(keys, message);
       order.add(message);
-      if (addressed) lanes.add(keys.laneEntry(message.recipientId ?? COMMON_LANE, sequence));
+      if (addressed) lanes.set(keys.laneEntry(message.recipientId ?? COMMON_LANE, sequence), "");
     } catch (error) {
       wrong(toError(error).message);
       deletes.push(key);
@@ -74,7 +75,7 @@ export async function examineChannel(database: Database, keys: ChannelKeys, chan
   puts.push([keys.header, JSON.stringify({ last, count, bytes, ...(ordered ? { order: ordered } : {}) })]);
   const notes: Notes = { wrong, puts, deletes };
   await examineIds(database, keys, ids, notes);
-  if (addressed) await examineLanes(database, keys, lanes, notes);
+  if (addressed) await compareIndex(database, { name: "the index of recipients", prefix: keys.lanes, entries: lanes }, notes);
   await examineTimes(database, keys, times, notes);
   await order.examine(database, ordered, notes);
   await examineCursors(database, keys, last, notes);
@@ -114,24 +115,6 @@ async function examineIds(
   const unknown = [...expected].filter(([id]) => !found.has(id));
   for (const [id, sequence] of unknown) puts.push([keys.id(id), String(sequence)]);
   if (unknown[0]) wrong(`the index does not know the ids of ${unknown.length} messages, such as ${unknown[0][0]}`);
-}
-
-async function examineLanes(
-  database: Database,
-  keys: ChannelKeys,
-  expected: ReadonlySet<string>,
-  { wrong, puts, deletes }: Notes,
-): Promise<void> {
-  const found = new Set<string>();
-  for await (const key of database.keys(rangeOf(keys.lanes))) {
-    found.add(key);
-    if (expected.has(key)) continue;
-    wrong(`the index of recipients names message ${parseSortable(key.slice(key.indexOf("!") + 1))}, which is gone`);
-    deletes.push(key);
-  }
-  const unknown = [...expected].filter((key) => !found.has(key));
-  for (const key of unknown) puts.push([key, ""]);
-  if (unknown.length > 0) wrong(`the index of recipients does not name ${unknown.length} messages`);
 }
 
 async function examineGroups(database: Database, keys: ChannelKeys, { wrong, deletes }: Notes): Promise<void> {

@@ -3,13 +3,7 @@ import { IntervalSet } from "@sssn/core/log-state";
 import type { Database } from "../database-folder.js";
 import { parseSortable, rangeOf, sortable, type ChannelKeys } from "../keys.js";
 import { readIntervals } from "../log-state.js";
-
-/** What was found wrong, and what to write to mend it. */
-export interface Notes {
-  readonly wrong: (text: string) => void;
-  readonly puts: [string, string][];
-  readonly deletes: string[];
-}
+import type { Notes } from "./compare-index.js";
 
 /** When something happens to messages, as they say it themselves. */
 export class ExpectedTimes {
