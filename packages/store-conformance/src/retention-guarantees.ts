@@ -57,6 +57,26 @@ export const retentionGuarantees: readonly Guarantee[] = [
     },
   },
   {
+    id: "store/retention-pieces",
+    says: "removes piece by piece for whoever asks for no more at once, the oldest first, and says how much it was",
+    async prove(bench) {
+      const log = await bench.open();
+      await fill(log, 1_203);
+      const pieces = [];
+      for (let removed = 600; removed === 600;) pieces.push((removed = await log.evict({ maxCount: 2 }, { most: 600 })));
+      equal(
+        [pieces, sequences(await readAll(log))],
+        [
+          [600, 600, 1],
+          [1_202, 1_203],
+        ],
+      );
+      await fill(log, 4);
+      equal(await log.evict({ maxCount: 1 }, { most: 2 }), 2);
+      equal((await log.bounds()).first, 1_204);
+    },
+  },
+  {
     id: "store/retention-age",
     says: "removes what is older than the bound, and keeps what is exactly as old",
     async prove(bench) {

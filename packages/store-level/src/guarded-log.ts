@@ -37,7 +37,7 @@ export function guardLog(log: LevelChannelLog, engine: Engine): ChannelLog {
     dead: (group, request) => guard(() => log.work.dead(group, request)),
     forwarded: (group, ids) => guard(() => log.work.forwarded(group, ids)),
     requeue: (group, ids) => guard(() => log.work.requeue(group, ids)),
-    evict: (policy) => guard(() => log.evict(policy)),
+    evict: (policy, options) => guard(() => log.evict(policy, options)),
     remove: (ids) => guard(() => log.remove(ids)),
     stats: () => guard(() => log.stats()),
     untouched: () => guard(() => log.untouched()),

@@ -274,7 +274,7 @@ export class LevelChannelLog implements GuardedLog {
     return this.#groups.setMaxDeliveries(maxDeliveries);
   }
 
-  async evict(policy: RetentionPolicy): Promise<number> {
+  async evict(policy: RetentionPolicy, { most = Infinity }: EvictOptions = {}): Promise<number> {
     const database = await this.#engine.writable();
     const now = this.#clock.now();
     await this.#engine.commit(this.#current.generation, await planForgetting(database, this.#keys, now), undefined);
@@ -282,10 +282,11 @@ export class LevelChannelLog implements GuardedLog {
     await this.#groups.work.forget(policy);
     const spared = await sparedDead(database, this.#current.state, this.#reader, policy);
     let removed = 0;
-    for (let from = 1; from < Infinity;) {
+    for (let from = 1; from < Infinity && removed < most;) {
       const [state, generation] = [this.#current.state, this.#current.generation];
-      const { victims, next } = await chooseVictims(database, state, this.#reader, policy, now, from, spared);
-      from = next;
+      const chosen = await chooseVictims(database, state, this.#reader, policy, now, from, spared);
+      const victims = chosen.victims.slice(0, most - removed);
+      from = chosen.next;
       if (victims.length === 0) continue;
       const earlier = await earlierOfKeys(database, this.#keys, victims);
       const plan = planRemoval(this.#removingFrom(database, state), victims, earlier);

@@ -11,6 +11,7 @@ import { Ticker } from "../ticker.js";
 import { ChangeSignal } from "./change-signal.js";
 import { refuseUnknownOptions } from "../options.js";
 import { CHANNEL_OPTIONS, resolveChannelOptions, type ChannelOptions, type ResolvedChannelOptions } from "./channel-options.js";
+import { evict } from "./host-operations.js";
 import { DeadLetterForwarder } from "./work/dead-letter-forwarder.js";
 import { ErrorsSeen, type ContinuedError } from "./errors-seen.js";
 import { PendingWrites } from "./pending-writes.js";
@@ -222,7 +223,9 @@ export abstract class ChannelLifecycle<Content = unknown, Written = Content> imp
 
   /** At every maintenance: applies the retention policy. Override it to add to it. */
   protected async onMaintain(): Promise<void> {
-    if (this.options.retention) await this.log.evict(this.retention(this.options.retention));
+    const { retention } = this.options;
+    // Piece by piece, for as long as it is this host's turn.
+    if (retention) await evict(this.log, this.retention(retention), async () => (await this.#maintenanceRight?.isMine()) ?? false);
     if (!this.options.deadLetter) return;
     for (const { group } of (await this.log.stats()).groups)
       await this.guarded("dead-letter", () => this.deadForwarder.forward(this.log, group));

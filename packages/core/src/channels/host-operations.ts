@@ -8,6 +8,7 @@ import { MAX_READ_LIMIT, positionsIn, resolveTarget } from "./reading/log-readin
 
 const MAX = Number.MAX_SAFE_INTEGER;
 const CLEAR_PAGE = 1_000;
+const EVICT_PIECE = 10_000;
 const CLEAR_BYTES = 16 * 1024 * 1024;
 
 export async function history(log: ChannelLog, options: HistoryOptions, maxBytes: number): Promise<ReadResult<unknown>> {
@@ -44,8 +45,18 @@ export async function clear(log: ChannelLog, filter: ClearFilter<unknown> = () =
   return removed;
 }
 
-export function evict(log: ChannelLog, policy: RetentionPolicy): Promise<number> {
-  return log.evict(checkRetention(policy));
+/** @param goesOn asked between pieces. */
+export async function evict(
+  log: ChannelLog,
+  policy: RetentionPolicy,
+  goesOn: () => Promise<boolean> = () => Promise.resolve(true),
+): Promise<number> {
+  const checked = checkRetention(policy);
+  for (let removed = 0; ;) {
+    const piece = await log.evict(checked, { most: EVICT_PIECE });
+    removed += piece;
+    if (piece < EVICT_PIECE || !(await goesOn())) return removed;
+  }
 }
 
 export function remove(log: ChannelLog, ids: readonly string[]): Promise<number> {

@@ -19,6 +19,7 @@ import type {
   CursorState,
   DeadMessage,
   DeadRequest,
+  EvictOptions,
   GroupRegime,
   GroupStats,
   JobInfo,
@@ -249,7 +250,7 @@ export class MemoryChannelLog implements ChannelLog {
     return this.#groups.requeue(group, ids);
   }
 
-  async evict(policy: RetentionPolicy): Promise<number> {
+  async evict(policy: RetentionPolicy, { most = Infinity }: EvictOptions = {}): Promise<number> {
     this.#assertOpen();
     this.#expire();
     const oldest = this.#clock.now() - (policy.maxAgeMs ?? Infinity);
@@ -263,7 +264,7 @@ export class MemoryChannelLog implements ChannelLog {
       if (!tooMany && !tooLarge && message.timestamp >= oldest) break;
       if (dead.has(sequence) || (policy.keepUnsettled && !this.#isSettledEverywhere(sequence))) continue;
       this.#drop(sequence);
-      removed++;
+      if (++removed === most) break;
     }
     return Promise.resolve(removed);
   }

@@ -9,6 +9,7 @@ import type {
   CursorKey,
   DeadMessage,
   DeadRequest,
+  EvictOptions,
   GroupRegime,
   GroupStats,
   JobInfo,
@@ -143,8 +144,8 @@ export class MemoryLogHandle implements ChannelLog {
     return this.#guard((log) => log.requeue(group, ids));
   }
 
-  evict(policy: RetentionPolicy): Promise<number> {
-    return this.#guard((log) => log.evict(policy));
+  evict(policy: RetentionPolicy, options?: EvictOptions): Promise<number> {
+    return this.#guard((log) => log.evict(policy, options));
   }
 
   remove(ids: readonly string[]): Promise<number> {

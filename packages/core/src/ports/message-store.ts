@@ -198,6 +198,11 @@ export interface SettleResult {
   readonly reason?: string;
 }
 
+/** How much is removed at once. */
+export interface EvictOptions {
+  readonly most?: number;
+}
+
 /** What may stay in a log. Left out: no bound. */
 export interface RetentionPolicy {
   /** Oldest age, in ms, by the log's own clock. */
@@ -464,8 +469,12 @@ export interface ChannelLog {
   /** Makes dead letters available again, and cancelled messages that are named, with their deliveries at 0. Left out ids: all dead letters. Resolves with how many. */
   requeue(group: string, ids?: readonly string[]): Promise<number>;
 
-  /** Removes from the front what the policy does not keep. Resolves with how many messages went. */
-  evict(policy: RetentionPolicy): Promise<number>;
+  /**
+   * Removes from the front what the policy does not keep. Resolves with how many messages went; as many as `most`: there may be more.
+   *
+   * @param options `most`: so many at once, 1 or more, so that one call is no work without end for a server that others use as well. Default: all.
+   */
+  evict(policy: RetentionPolicy, options?: EvictOptions): Promise<number>;
   /** Removes messages by id, claimed or not; unknown ids are ignored. Resolves with how many went. */
   remove(ids: readonly string[]): Promise<number>;
   stats(): Promise<LogStats>;
