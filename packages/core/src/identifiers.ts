@@ -6,6 +6,11 @@ export const MAX_IDENTIFIER_LENGTH = 256;
 /** The alphabet of identifiers. */
 export const IDENTIFIER = /^[A-Za-z0-9_][A-Za-z0-9._~:@+=-]*$/;
 
+/** Whether something is an identifier. */
+export function isIdentifier(value: unknown): value is string {
+  return typeof value === "string" && value.length <= MAX_IDENTIFIER_LENGTH && IDENTIFIER.test(value);
+}
+
 /**
  * Checks an identifier: of a channel, a system, a message, a group or a cursor.
  *
@@ -16,7 +21,7 @@ export const IDENTIFIER = /^[A-Za-z0-9_][A-Za-z0-9._~:@+=-]*$/;
  * @throws SSSNError `invalid_identifier`.
  */
 export function validateIdentifier(what: string, value: unknown): string {
-  if (typeof value === "string" && value.length <= MAX_IDENTIFIER_LENGTH && IDENTIFIER.test(value)) return value;
+  if (isIdentifier(value)) return value;
   throw new SSSNError(
     "invalid_identifier",
     `The ${what} ${describe(value)} can't be used: it takes 1 to ${MAX_IDENTIFIER_LENGTH} characters out of letters, digits and . _ ~ : @ + = - and starts with a letter, a digit or _.`,

@@ -67,6 +67,7 @@ export { MailboxChannel } from "./channels/kinds/mailbox-channel.js";
 export { WorkQueueChannel, type WorkQueueOptions } from "./channels/kinds/work-queue-channel.js";
 export { MAX_CLAIMS, MAX_DELAY_MS, MAX_LEASE_MS, MAX_PROGRESS_BYTES, MAX_WAIT_MS, MIN_LEASE_MS } from "./channels/work/claim-bounds.js";
 export { MAX_BATCH } from "./channels/drafts.js";
+export { MAX_CURSORS } from "./channels/host-operations.js";
 export { MAX_READ_LIMIT } from "./channels/reading/log-reading.js";
 export { UNSUPPORTED_OPERATIONS, supports } from "./channels/unsupported-operations.js";
 export { PeriodicChannel, type PeriodicOptions } from "./channels/kinds/periodic-channel.js";

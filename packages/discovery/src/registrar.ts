@@ -37,7 +37,7 @@ export async function keepRegistered(
   const { ttlMs, clock } = keeping;
   const host = randomToken();
   const registrations: readonly Registration[] = [
-    ...channels.map((channel) => ({ type: "channel" as const, id: channel.id, host, ttlMs, channel })),
+    ...channels.map((channel) => ({ type: "channel" as const, id: channel.id, host, ttlMs, channel: asRegistered(channel) })),
     ...systems.map((system) => ({ type: "system" as const, id: system.id, host, ttlMs, system })),
   ];
   const writeAll = async (all: readonly Registration[]): Promise<void> => {
@@ -59,6 +59,11 @@ export async function keepRegistered(
       await writeAll(withdrawals);
     },
   };
+}
+
+/** What the operator of a channel wants to know is not for everybody who looks for it; the channel itself tells it. */
+function asRegistered({ retention: _retention, maintenanceIntervalMs: _maintenanceIntervalMs, ...channel }: ChannelInfo): ChannelInfo {
+  return channel;
 }
 
 /** How a {@link Registrar} registers. */

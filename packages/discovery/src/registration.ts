@@ -61,6 +61,9 @@ function channelInfo(id: string, value: unknown): ChannelInfo {
     "periodMs",
     "shared",
     "backoff",
+    // Whoever registers what a channel says of itself has these as well. They are its operator's, and are not kept.
+    "retention",
+    "maintenanceIntervalMs",
     "endpoints",
   ]);
   if (info["id"] !== id) throw invalid("content.channel.id", info["id"], `the id of the registration, ${id}`);

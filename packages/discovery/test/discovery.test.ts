@@ -16,7 +16,7 @@ import { JWTChannelSecurity } from "@sssn/security-jwt";
 import { HttpTransport } from "@sssn/transport-http";
 import { HttpChannel } from "@sssn/transport-http/client";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { Directory, DiscoveryChannel } from "../src/index.js";
+import { Directory, DiscoveryChannel, Registrar } from "../src/index.js";
 
 const logger = silentLogger;
 
@@ -153,6 +153,31 @@ describe("registrations", () => {
     await discovery.registerChannel("s", info("a"));
     await discovery.drain();
     expect((await discoveryOn(store, clock)).getChannel("a")).toEqual(info("a"));
+  });
+});
+
+describe("what a channel's operator wants to know", () => {
+  it("may be registered with what a channel says of itself, and is told by no directory", async () => {
+    const { discovery } = await setting();
+    await discovery.registerChannel("s", info("a", { retention: { maxCount: 3 }, maintenanceIntervalMs: 10_000 }));
+    expect(discovery.getChannel("a")).toEqual(info("a"));
+  });
+
+  it("is not sent to a directory by who publishes: one of an earlier release would refuse it", async () => {
+    const { discovery, store } = await setting();
+    const sent: unknown[] = [];
+    const write = discovery.write.bind(discovery);
+    discovery.write = (who, content, options) => {
+      sent.push(content);
+      return write(who, content, options);
+    };
+    const orders = new PassthroughChannel({ id: "orders", store, retention: { maxCount: 3 }, visibility: "public", logger });
+    await new Registrar(discovery, { logger }).publish("s", [orders.describe()], []).then((kept) => kept.withdraw());
+    expect([sent.length, orders.describe().retention, JSON.stringify(sent).match(/retention|maintenance/)]).toEqual([
+      2,
+      { maxCount: 3, keepUnsettled: false },
+      null,
+    ]);
   });
 });
 

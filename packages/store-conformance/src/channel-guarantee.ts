@@ -4,7 +4,10 @@ import type { ChannelHostPort, ChannelMessage, ChannelPort, WorkQueueOptions } f
 export type TestedKind = "passthrough" | "broadcast" | "work-queue" | "mailbox";
 
 /** What a channel under test is told besides its id and its store. `shared` comes for work queues only. */
-export type TestedOptions = Pick<WorkQueueOptions, "maxDeliveries" | "backoff" | "claimTimeoutMs" | "shared">;
+export type TestedOptions = Pick<
+  WorkQueueOptions,
+  "maxDeliveries" | "backoff" | "claimTimeoutMs" | "shared" | "retention" | "maintenanceIntervalMs"
+>;
 
 /** How one system reaches a channel. */
 export type ReachedChannel = ChannelPort & ChannelHostPort;

@@ -7,6 +7,7 @@ import { channelObserveGuarantees } from "./channel-observe-guarantees.js";
 import { channelReadGuarantees } from "./channel-read-guarantees.js";
 import { channelWorkGuarantees } from "./channel-work-guarantees.js";
 import { claimGuarantees } from "./claim-guarantees.js";
+import { cursorGuarantees } from "./cursor-guarantees.js";
 import { equal } from "./expectations.js";
 import { deadLetterGuarantees } from "./dead-letter-guarantees.js";
 import { runGuarantees, type Guarantee, type TestRunner } from "./guarantee.js";
@@ -42,6 +43,7 @@ export const storeGuarantees: readonly Guarantee[] = [
   ...logGuarantees,
   ...idempotenceGuarantees,
   ...retentionGuarantees,
+  ...cursorGuarantees,
   ...claimGuarantees,
   ...leaseGuarantees,
   ...settlementGuarantees,

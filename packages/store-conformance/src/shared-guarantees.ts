@@ -206,6 +206,7 @@ export const sharedGuarantees: readonly Guarantee[] = [
       ]);
       await first.moveCursor({ owner: "r", name: "r" }, 2);
       equal(await second.cursor({ owner: "r", name: "r" }), 2);
+      equal(await second.cursors({ limit: 10 }), await first.cursors({ limit: 10 }));
       const [dead, resting] = (await claimSome(first, "w", 2)).map((claim) => [claim]);
       await settle(first, "w", dead ?? [], "dead-letter");
       await release(second, "w", resting ?? [], 1_000);

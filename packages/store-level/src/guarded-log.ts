@@ -40,6 +40,8 @@ export function guardLog(log: LevelChannelLog, engine: Engine): ChannelLog {
     evict: (policy, options) => guard(() => log.evict(policy, options)),
     remove: (ids) => guard(() => log.remove(ids)),
     stats: () => guard(() => log.stats()),
+    counts: () => guard(() => log.counts()),
+    cursors: (request) => guard(() => log.cursors(request)),
     untouched: () => guard(() => log.untouched()),
     hasGroup: (group) => log.hasGroup(group),
     get groupCount() {

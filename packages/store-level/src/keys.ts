@@ -26,6 +26,7 @@ import type { WorkLane } from "@sssn/core/log-state";
  *     <number>p<sequence>              past their time to live from this sequence up to the one in the value
  *     <number>y<sequence>              superseded from this sequence up to the one in the value
  *     <number>c<owner>!<name>          a cursor
+ *     <number>v<owner>!<name>          when a cursor was moved to where it stands, and what it has lost; missing where an earlier release moved it
  *     <number>g<group>!                a group exists
  *     <number>g<group>!s<sequence>     settled from this sequence up to the one in the value
  *     <number>g<group>!u<sequence>     unfinished: a claim that was extended, a delay, something that came back, a dead letter
@@ -197,6 +198,14 @@ export class ChannelKeys {
 
   cursor(owner: string, name: string): string {
     return `${this.cursors}${owner}!${name}`;
+  }
+
+  cursorTrace(owner: string, name: string): string {
+    return `${this.cursorTraces}${owner}!${name}`;
+  }
+
+  get cursorTraces(): string {
+    return `${this.#prefix}v`;
   }
 
   get groups(): string {

@@ -7,9 +7,12 @@ import {
   type ClaimPage,
   type ClaimRequest,
   type Clock,
+  type CursorInfo,
   type CursorKey,
+  type CursorsRequest,
   type GroupStats,
   type LogBounds,
+  type LogCounts,
   type LogPage,
   type LogStats,
   type MessageDraft,
@@ -20,9 +23,9 @@ import {
 import {
   ClaimLedger,
   LogClock,
+  MOST_CURSOR_STATS,
   type WorkGroups,
   checkPosition,
-  cursorStats,
   deletedLog,
   groupStats,
   type LogView,
@@ -34,6 +37,7 @@ import type { Engine } from "./engine.js";
 import { ChannelKeys } from "./keys.js";
 import { LevelCursors } from "./level-cursors.js";
 import { LevelGroups, type Current } from "./level-groups.js";
+import { countsOf, statsOf, viewOf } from "./log-figures.js";
 import { LogState } from "./log-state.js";
 import { MessageReader, recipientsFor } from "./message-reader.js";
 import { chooseVictims, earlierOfKeys, planForgetting, planRemoval, sparedDead, type RemovalContext } from "./removing.js";
@@ -88,7 +92,7 @@ export class LevelChannelLog implements GuardedLog {
     this.#entry = entry;
     this.#reader = new MessageReader(channelId, keys);
     this.#current = { state, generation };
-    this.#cursors = new LevelCursors(channelId, engine, keys, this.#current);
+    this.#cursors = new LevelCursors(channelId, engine, keys, this.#current, () => this.#clock.now());
     this.#groups = new LevelGroups({
       engine,
       keys,
@@ -312,41 +316,35 @@ export class LevelChannelLog implements GuardedLog {
   }
 
   #view(database: Database, state: LogState): LogView {
-    return {
-      first: state.first,
-      last: state.stored,
-      removed: state.removed,
-      now: this.#clock.now(),
-      delayed: state.delayed,
-      messageAt: async (sequence: number) => (await this.#reader.scan(database, state, sequence - 1, 1)).stored[0]?.message,
-    };
+    return viewOf(database, state, this.#reader, this.#clock.now());
   }
 
   async untouched(): Promise<Omit<GroupStats, "group">> {
     const database = await this.#engine.database();
     await this.#groups.expire();
     const state = this.#current.state;
-    const step = state.step();
-    const nobodys = new ClaimLedger(step, { settled: state.settledForAll });
-    const { group: _group, ...counts } = await groupStats("", nobodys, this.#view(database, state), step);
+    const view = this.#view(database, state);
+    const nobodys = new ClaimLedger(view.step, { settled: state.settledForAll });
+    const { group: _group, ...counts } = await groupStats("", nobodys, view);
     return counts;
   }
 
   async stats(): Promise<LogStats> {
     const database = await this.#engine.database();
     await this.#groups.expire();
+    const cursors = await this.#cursors.list({ limit: MOST_CURSOR_STATS });
     const state = this.#current.state;
-    const view = this.#view(database, state);
-    const cursors = await this.#cursors.list();
-    return {
-      count: state.count,
-      bytes: state.bytes,
-      first: view.first,
-      last: view.last,
-      expired: state.expired.countWithin(view.first, view.last),
-      groups: await Promise.all([...state.ledgers].map(([name, ledger]) => groupStats(name, ledger, view, state.step()))),
-      cursors: await Promise.all(cursors.map((cursor) => cursorStats(cursor, view))),
-    };
+    return statsOf(state, this.#view(database, state), cursors);
+  }
+
+  async counts(): Promise<LogCounts> {
+    await this.#engine.database();
+    await this.#groups.expire();
+    return countsOf(this.#current.state);
+  }
+
+  cursors(request: CursorsRequest): Promise<readonly CursorInfo[]> {
+    return this.#cursors.list(request);
   }
 
   onChange(listener: () => void): Cancel {

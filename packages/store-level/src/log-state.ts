@@ -7,6 +7,7 @@ import {
   type Step,
   type ClaimBatch,
   type ClaimRecord,
+  type CursorTrace,
   type Interval,
 } from "@sssn/core/log-state";
 import type { Database } from "./database-folder.js";
@@ -54,7 +55,7 @@ export class LogState {
   readonly work: WorkIndex;
   readonly recent = new RecentMessages();
   /** Cursors that were looked at. */
-  readonly cursors = new Map<string, number>();
+  readonly cursors = new Map<string, CursorTrace>();
   /** Ids of writes under way. */
   readonly writing = new Map<string, Promise<unknown>>();
   /** Writes the header once a group, as it is by then. */

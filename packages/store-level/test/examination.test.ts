@@ -56,6 +56,11 @@ describe("a store that is examined", () => {
     ],
     ["a cursor behind the end of the log", (database, keys) => database.put(keyOf(keys, "c"), "99"), /cursor .* stands at 99/],
     ["a cursor that is none", (database, keys) => database.put(keyOf(keys, "c"), "x"), /cursor .* can't be read/],
+    [
+      "a time of a cursor's move that is none",
+      (database, keys) => database.put(keyOf(keys, "v"), "[2,1]"),
+      /cursor r \/ r was moved can't be read/,
+    ],
   ])("tells of %s, and is sound after its repair", async (_what, change, told) => {
     const folder = await prepared();
     await injure(folder, change);

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { NO_METADATA } from "@sssn/core";
+import { Level } from "level";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { LevelMessageStore } from "../src/index.js";
 
@@ -57,6 +58,39 @@ describe("a store of the first release", () => {
     expect(
       (await log.claim({ group: "default", readerId: "w", limit: 10, leaseMs: 60_000 })).claims.map(({ message }) => message.id),
     ).toEqual(["m2"]);
+  });
+
+  it("keeps its cursors, of which nobody knows when they were moved until they are moved again", async () => {
+    const folder = await folderOfTheFirstRelease();
+    const log = await (await opened(folder)).open("orders");
+    const [cursor] = await log.cursors({ limit: 10 });
+    expect(cursor).toEqual({ owner: "reader", name: "reader", sequence: 3, lag: 3, distanceToRetention: 3, lost: 1 });
+    const before = log.now();
+    await log.moveCursor({ owner: "reader", name: "reader" }, 4);
+    const [moved] = await log.cursors({ limit: 10 });
+    expect(moved?.movedAt).toBeGreaterThanOrEqual(before);
+  });
+
+  it("may have been opened by an earlier release meanwhile: what it has moved, it has not said when", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "sssn-mixed-"));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const first = await opened(folder);
+    const log = await first.open("orders");
+    await log.append([draft, draft, draft]);
+    for (const name of ["moved", "left"]) await log.moveCursor({ owner: "r", name }, 1);
+    await first.close();
+    const database = new Level<string, string>(join(folder, "leveldb"));
+    await database.open();
+    const [key = "none"] = (await database.keys().all()).filter((entry) => entry.endsWith("cr!moved"));
+    await database.put(key, "2");
+    await database.close();
+    const again = await (await opened(folder)).open("orders");
+    const cursors = await again.cursors({ limit: 10 });
+    expect(cursors.map(({ name, sequence, lag, movedAt }) => [name, sequence, lag, movedAt !== undefined])).toEqual([
+      ["left", 1, 2, true],
+      ["moved", 2, 1, false],
+    ]);
+    expect(await again.cursor({ owner: "r", name: "moved" })).toBe(2);
   });
 
   it("keeps mail apart, and gives each log an identity that stays", async () => {

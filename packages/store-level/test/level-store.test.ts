@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Level } from "level";
 import { NO_METADATA, isSSSNError, silentLogger, type ChannelLog, type MessageDraft, type SSSNError } from "@sssn/core";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { LevelMessageStore } from "../src/index.js";
+import { MessageReader } from "../src/message-reader.js";
 
 async function folder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "sssn-level-"));
@@ -224,5 +225,20 @@ describe("a failed write", () => {
     restore();
     expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set(["rejected"]));
     await expect.poll(async () => log.append([draft("after")]).catch(() => undefined)).toMatchObject([{ sequence: 1 }]);
+  });
+});
+
+describe("figures that are asked for often", () => {
+  it("look at no message, however many cursors there are; the full figures look at one for each of the first thousand", async () => {
+    const log = await open(await folder()).open("orders");
+    await log.append(Array.from({ length: 3 }, (_, index) => draft(index)));
+    await Promise.all(Array.from({ length: 1_100 }, (_, index) => log.moveCursor({ owner: `reader-${index}`, name: "c" }, 1)));
+    const scan = vi.spyOn(MessageReader.prototype, "scan");
+    onTestFinished(() => scan.mockRestore());
+    expect((await log.counts()).count).toBe(3);
+    expect(await log.cursors({ limit: 2_000 })).toHaveLength(1_100);
+    expect(scan).not.toHaveBeenCalled();
+    expect((await log.stats()).cursors).toHaveLength(1_000);
+    expect(scan).toHaveBeenCalledTimes(1_000);
   });
 });

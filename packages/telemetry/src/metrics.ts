@@ -209,10 +209,12 @@ export class SystemMetrics {
       gauges.oldest.set({ channel, group }, oldestUnfinishedMs / 1_000);
     }
     if (!this.#cursors) return;
-    for (const { owner, name, lag, lagMs, distanceToRetention } of cursors) {
+    for (const { owner, name, lag, lagMs, distanceToRetention, lost, movedAt } of cursors) {
       gauges.lag.set({ channel, owner, name }, lag);
       gauges.lagSeconds.set({ channel, owner, name }, lagMs / 1_000);
       gauges.distance.set({ channel, owner, name }, distanceToRetention);
+      gauges.lost.inc({ channel, owner, name }, lost);
+      if (movedAt !== undefined) gauges.moved.set({ channel, owner, name }, movedAt / 1_000);
     }
   }
 }
@@ -258,6 +260,12 @@ function makeGauges(registers: Registry[], collect: () => Promise<void>) {
       "owner",
       "name",
     ]),
+    lost: counter("sssn_cursor_lost_messages_total", "Messages that were removed while a cursor stood before them.", [
+      "channel",
+      "owner",
+      "name",
+    ]),
+    moved: gauge("sssn_cursor_moved_timestamp_seconds", "When a cursor was moved last, by the log's clock.", ["channel", "owner", "name"]),
   };
 }
 

@@ -155,6 +155,8 @@ describe("metrics", () => {
       'sssn_group_events_total{channel="jobs",group="default",event="delivered"} 3',
       'sssn_group_events_total{channel="jobs",group="default",event="acknowledged"} 2',
       'sssn_cursor_lag_messages{channel="orders",owner="reader",name="reader"} 1',
+      'sssn_cursor_lost_messages_total{channel="orders",owner="reader",name="reader"} 0',
+      'sssn_cursor_moved_timestamp_seconds{channel="orders",owner="reader",name="reader"} ',
       'sssn_continued_errors_total{component="system",id="shop",phase="step"} 1',
     ]) {
       expect(text).toContain(line);

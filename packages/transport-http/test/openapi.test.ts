@@ -75,6 +75,10 @@ async function goodRequests(host: Published): Promise<Map<string, Answer>> {
   await ask("setRegime", "jobs", { regime: { paused: true, maxInFlight: 2, rate: { count: 1, perMs: 1_000 } } });
   await ask("job", "jobs", undefined, "?id=five");
   await ask("stats", "jobs");
+  await ask("counts", "jobs");
+  await ask("cursors", "orders", undefined, "?limit=1");
+  await host.fetch("/channels/orders/cursor/commit", admin, post({ position: 3, cursor: "another" }));
+  await ask("cursors", "orders", undefined, "?limit=1");
   await ask("find", "orders", undefined, "?id=one");
   await ask("find", "orders", undefined, "?id=none");
   await ask("ticket", "news");

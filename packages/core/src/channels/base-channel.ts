@@ -8,6 +8,8 @@ import type {
   ClearFilter,
   CommitOptions,
   CursorOptions,
+  CursorPage,
+  CursorsOptions,
   DeadLettersOptions,
   HistoryOptions,
   MessageCallback,
@@ -22,7 +24,7 @@ import type {
   Subscription,
 } from "../ports/channel-port.js";
 import type { PublishedChannel } from "../ports/channel-transport.js";
-import type { ChannelLog, DeadMessage, LogStats, RetentionPolicy } from "../ports/message-store.js";
+import type { ChannelLog, DeadMessage, LogCounts, LogStats, RetentionPolicy } from "../ports/message-store.js";
 import { insufficientRole } from "../security/refusals.js";
 import { groupName } from "./work/claiming.js";
 import { Delivery } from "./reading/delivery.js";
@@ -82,8 +84,18 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
 
   describe(): ChannelInfo {
     const { id, kind, visibility } = this;
-    const { name, description, backoff } = this.options;
-    return { id, name, description, kind, visibility, ...(backoff ? { backoff } : {}), endpoints: [...this.#endpoints] };
+    const { name, description, backoff, retention, maintenanceIntervalMs } = this.options;
+    return {
+      id,
+      name,
+      description,
+      kind,
+      visibility,
+      ...(backoff ? { backoff } : {}),
+      ...(retention ? { retention: this.retention(retention) } : {}),
+      maintenanceIntervalMs,
+      endpoints: [...this.#endpoints],
+    };
   }
 
   addEndpoint(endpoint: ChannelEndpoint): void {
@@ -195,6 +207,14 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
 
   async stats(adminId: string): Promise<LogStats> {
     return host.stats(await this.authorize(adminId, "stats"), this.expectedGroups());
+  }
+
+  async counts(adminId: string): Promise<LogCounts> {
+    return host.counts(await this.authorize(adminId, "stats"), this.expectedGroups());
+  }
+
+  async cursors(adminId: string, options: CursorsOptions = {}): Promise<CursorPage> {
+    return host.cursors(await this.authorize(adminId, "stats"), options);
   }
 
   async clear(adminId: string, filter?: ClearFilter<Content>): Promise<number> {

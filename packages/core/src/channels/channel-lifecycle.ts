@@ -227,7 +227,7 @@ export abstract class ChannelLifecycle<Content = unknown, Written = Content> imp
     // Piece by piece, for as long as it is this host's turn.
     if (retention) await evict(this.log, this.retention(retention), async () => (await this.#maintenanceRight?.isMine()) ?? false);
     if (!this.options.deadLetter) return;
-    for (const { group } of (await this.log.stats()).groups)
+    for (const { group } of (await this.log.counts()).groups)
       await this.guarded("dead-letter", () => this.deadForwarder.forward(this.log, group));
   }
 

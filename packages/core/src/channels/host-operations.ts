@@ -1,11 +1,21 @@
-import { SSSNError } from "../errors.js";
-import { validateIdentifier, validateInteger } from "../identifiers.js";
-import type { ClearFilter, DeadLettersOptions, HistoryOptions, Positions, ReadResult } from "../ports/channel-port.js";
-import type { ChannelLog, DeadMessage, LogStats, RetentionPolicy } from "../ports/message-store.js";
+import { SSSNError, describe } from "../errors.js";
+import { isIdentifier, validateIdentifier, validateInteger } from "../identifiers.js";
+import type {
+  ClearFilter,
+  CursorPage,
+  CursorsOptions,
+  DeadLettersOptions,
+  HistoryOptions,
+  Positions,
+  ReadResult,
+} from "../ports/channel-port.js";
+import type { ChannelLog, CursorKey, DeadMessage, LogCounts, LogStats, RetentionPolicy } from "../ports/message-store.js";
 import { checkRetention } from "./channel-options.js";
 import { groupName } from "./work/claiming.js";
 import { MAX_READ_LIMIT, positionsIn, resolveTarget } from "./reading/log-reading.js";
 
+/** The largest page of cursors. */
+export const MAX_CURSORS = 1_000;
 const MAX = Number.MAX_SAFE_INTEGER;
 const CLEAR_PAGE = 1_000;
 const EVICT_PIECE = 10_000;
@@ -77,8 +87,37 @@ export function deadLetters(log: ChannelLog, options: DeadLettersOptions): Promi
  */
 export async function stats(log: ChannelLog, expected: readonly string[]): Promise<LogStats> {
   const known = await log.stats();
-  const missing = expected.filter((group) => !known.groups.some((other) => other.group === group));
+  const missing = missingIn(known, expected);
   if (missing.length === 0) return known;
   const untouched = await log.untouched();
   return { ...known, groups: [...known.groups, ...missing.map((group) => ({ group, ...untouched }))] };
+}
+
+/** What is counted of it, with the same groups. */
+export async function counts(log: ChannelLog, expected: readonly string[]): Promise<LogCounts> {
+  const known = await log.counts();
+  const missing = missingIn(known, expected);
+  if (missing.length === 0) return known;
+  const { oldestUnfinishedMs: _oldestUnfinishedMs, ...untouched } = await log.untouched();
+  return { ...known, groups: [...known.groups, ...missing.map((group) => ({ group, ...untouched }))] };
+}
+
+function missingIn({ groups }: LogCounts, expected: readonly string[]): string[] {
+  return expected.filter((group) => !groups.some((other) => other.group === group));
+}
+
+/** A page of cursors. */
+export async function cursors(log: ChannelLog, { after, limit = 100 }: CursorsOptions): Promise<CursorPage> {
+  validateInteger("limit", limit, 1, MAX_CURSORS);
+  // One more says whether there are more.
+  const found = await log.cursors({ limit: limit + 1, ...(after === undefined ? {} : { after: cursorAt(after) }) });
+  const last = found.length > limit ? found[limit - 1] : undefined;
+  return { cursors: found.slice(0, limit), ...(last === undefined ? {} : { next: `${last.owner}!${last.name}` }) };
+}
+
+/** @throws SSSNError `invalid_argument`. */
+function cursorAt(place: unknown): CursorKey {
+  const [owner, name, ...others] = typeof place === "string" ? place.split("!") : [];
+  if (owner !== undefined && name !== undefined && others.length === 0 && [owner, name].every(isIdentifier)) return { owner, name };
+  throw new SSSNError("invalid_argument", `after takes the next of the page of cursors before, but is ${describe(place)}.`);
 }

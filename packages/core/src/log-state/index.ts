@@ -17,7 +17,8 @@ export { type ClaimRecord, type LedgerChanges, type LedgerPolicy, type StoredLed
 export { DueTimes } from "./due-times.js";
 export { type LaneSource, type SizedMessage, type WaitingMessage } from "./lane-source.js";
 export { LogClock } from "./log-clock.js";
-export { cursorStats, groupStats, type LogView } from "./log-stats.js";
+export { cursorInfo, movedTrace, traceOfPosition, type CursorTrace, type CursorView } from "./cursor-trace.js";
+export { MOST_CURSOR_STATS, cursorStats, groupCounts, groupStats, type LogView } from "./log-stats.js";
 export { Holds, checkHold } from "./holds.js";
 export { IntervalSet, type Interval } from "./interval-set.js";
 export { FreshStep, type Step } from "./step.js";

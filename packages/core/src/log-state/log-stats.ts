@@ -1,4 +1,4 @@
-import type { CursorState, CursorStats, GroupStats } from "../ports/message-store.js";
+import type { CursorInfo, CursorStats, GroupStats } from "../ports/message-store.js";
 import type { ChannelMessage } from "../message.js";
 import type { ClaimLedger } from "./claim-ledger.js";
 import type { DueTimes } from "./due-times.js";
@@ -13,13 +13,28 @@ export interface LogView {
   /** The log's time in ms since the epoch. */
   readonly now: number;
   readonly delayed: DueTimes;
+  /** When the work of its groups is looked at. */
+  readonly step: Step;
   /** The message at, or next behind, a sequence. */
   messageAt(sequence: number): Promise<ChannelMessage | undefined>;
 }
 
+/** For so many cursors figures look at a message each. */
+export const MOST_CURSOR_STATS = 1_000;
+
+/** What is counted of one group. */
+export function groupCounts(
+  name: string,
+  ledger: ClaimLedger,
+  view: Pick<LogView, "first" | "last" | "delayed" | "step">,
+): Omit<GroupStats, "oldestUnfinishedMs"> {
+  const { oldestUnfinished: _oldestUnfinished, ...counts } = ledger.stats(name, view.first, view.last, view.delayed, view.step);
+  return counts;
+}
+
 /** The figures of one group. */
-export async function groupStats(name: string, ledger: ClaimLedger, view: LogView, step: Step): Promise<GroupStats> {
-  const { oldestUnfinished, ...counts } = ledger.stats(name, view.first, view.last, view.delayed, step);
+export async function groupStats(name: string, ledger: ClaimLedger, view: LogView): Promise<GroupStats> {
+  const { oldestUnfinished, ...counts } = ledger.stats(name, view.first, view.last, view.delayed, view.step);
   const message = oldestUnfinished === undefined ? undefined : await view.messageAt(oldestUnfinished);
   if (!message) return counts;
   // What was written for later is late from then on, and not from when it was written.
@@ -28,14 +43,8 @@ export async function groupStats(name: string, ledger: ClaimLedger, view: LogVie
 }
 
 /** The figures of one cursor. */
-export async function cursorStats(cursor: CursorState, view: LogView): Promise<CursorStats> {
+export async function cursorStats(cursor: CursorInfo, view: LogView): Promise<CursorStats> {
   const next = Math.max(cursor.sequence + 1, view.first);
-  const lag = Math.max(0, view.last - next + 1 - view.removed.countWithin(next, view.last));
-  const timestamp = lag > 0 ? (await view.messageAt(next))?.timestamp : undefined;
-  return {
-    ...cursor,
-    lag,
-    lagMs: timestamp === undefined ? 0 : Math.max(0, view.now - timestamp),
-    distanceToRetention: Math.max(0, cursor.sequence - view.first + 1),
-  };
+  const timestamp = cursor.lag > 0 ? (await view.messageAt(next))?.timestamp : undefined;
+  return { ...cursor, lagMs: timestamp === undefined ? 0 : Math.max(0, view.now - timestamp) };
 }

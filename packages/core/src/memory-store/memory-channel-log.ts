@@ -4,7 +4,7 @@ import { ClaimLedger } from "../log-state/claim-ledger.js";
 import type { StoredLedger } from "../log-state/claim-record.js";
 import { checkLast, checkPosition, checkSameMessage, toMessage } from "../log-state/checks.js";
 import { LogClock } from "../log-state/log-clock.js";
-import { cursorStats, groupStats, type LogView } from "../log-state/log-stats.js";
+import { MOST_CURSOR_STATS, cursorStats, groupCounts, groupStats, type LogView } from "../log-state/log-stats.js";
 import { randomToken, sequenceToken } from "../log-state/random.js";
 import { FreshStep, type Step } from "../log-state/step.js";
 import { WorkGroups } from "../log-state/work-groups.js";
@@ -15,8 +15,9 @@ import type {
   ChannelLog,
   ClaimPage,
   ClaimRequest,
+  CursorInfo,
   CursorKey,
-  CursorState,
+  CursorsRequest,
   DeadMessage,
   DeadRequest,
   EvictOptions,
@@ -26,6 +27,7 @@ import type {
   JobPage,
   JobsRequest,
   LogBounds,
+  LogCounts,
   LogPage,
   LogPredecessor,
   LogStats,
@@ -36,6 +38,7 @@ import type {
   SettleResult,
   Settlement,
 } from "../ports/message-store.js";
+import { MemoryCursors } from "./memory-cursors.js";
 import { memoryGroupLog } from "./memory-group-log.js";
 import { MemoryMessages } from "./memory-messages.js";
 
@@ -49,7 +52,7 @@ export class MemoryChannelLog implements ChannelLog {
   readonly #clock: LogClock;
   readonly #steady: SteadyClock;
   #messages: MemoryMessages;
-  readonly #cursors = new Map<string, CursorState>();
+  readonly #cursors = new MemoryCursors();
   #ledgers = new Map<string, ClaimLedger>();
   #groups: WorkGroups;
   readonly #listeners = new Set<() => void>();
@@ -88,7 +91,7 @@ export class MemoryChannelLog implements ChannelLog {
       [...this.#ledgers].map(([group, ledger]) => [group, new ClaimLedger(this.#step(), doneUpTo(ledger, last), policy)]),
     );
     this.#groups = this.#groupsOf();
-    for (const [id, cursor] of this.#cursors) this.#cursors.set(id, { ...cursor, sequence: Math.min(cursor.sequence, last) });
+    this.#cursors.rewind(last);
     this.#changed();
   }
 
@@ -168,15 +171,15 @@ export class MemoryChannelLog implements ChannelLog {
 
   async cursor(key: CursorKey): Promise<number | undefined> {
     this.#assertOpen();
-    return Promise.resolve(this.#cursors.get(cursorId(key))?.sequence);
+    return Promise.resolve(this.#cursors.get(key)?.sequence);
   }
 
   async moveCursor(key: CursorKey, sequence: number, { rewind = false }: { rewind?: boolean } = {}): Promise<number> {
     this.#assertOpen();
     checkPosition(this.channelId, sequence, this.#messages.last);
-    const current = this.#cursors.get(cursorId(key))?.sequence ?? 0;
-    const moved = rewind ? sequence : Math.max(current, sequence);
-    this.#cursors.set(cursorId(key), { owner: key.owner, name: key.name, sequence: moved });
+    const current = this.#cursors.get(key)?.sequence;
+    const moved = rewind ? sequence : Math.max(current ?? 0, sequence);
+    if (moved !== current) this.#cursors.move(key, moved, this.#clock.now(), this.#messages.removed);
     return Promise.resolve(moved);
   }
 
@@ -306,6 +309,7 @@ export class MemoryChannelLog implements ChannelLog {
       removed: this.#messages.removed,
       now: this.#clock.now(),
       delayed: this.#messages.delayed,
+      step: this.#step(),
       messageAt: (sequence: number) => Promise.resolve(this.#messages.get(this.#messages.removed.nextAbsent(sequence))),
     };
   }
@@ -313,22 +317,36 @@ export class MemoryChannelLog implements ChannelLog {
   async untouched(): Promise<Omit<GroupStats, "group">> {
     this.#assertOpen();
     this.#expire();
-    const { group: _group, ...counts } = await groupStats("", this.#newLedger(), this.#view(), this.#step());
+    const { group: _group, ...counts } = await groupStats("", this.#newLedger(), this.#view());
     return counts;
   }
 
   async stats(): Promise<LogStats> {
+    const [counts, view] = [await this.counts(), this.#view()];
+    const cursors = this.#cursors.list({ limit: MOST_CURSOR_STATS }, view);
+    return {
+      ...counts,
+      groups: await Promise.all([...this.#ledgers].map(([name, ledger]) => groupStats(name, ledger, view))),
+      cursors: await Promise.all(cursors.map((cursor) => cursorStats(cursor, view))),
+    };
+  }
+
+  async counts(): Promise<LogCounts> {
     this.#assertOpen();
     const view = this.#view();
-    return {
+    return Promise.resolve({
       count: this.#messages.count,
       bytes: this.#messages.bytes,
       first: view.first,
       last: view.last,
       expired: this.#messages.expired.countWithin(view.first, view.last),
-      groups: await Promise.all([...this.#ledgers].map(([name, ledger]) => groupStats(name, ledger, view, this.#step()))),
-      cursors: await Promise.all([...this.#cursors.values()].map((cursor) => cursorStats(cursor, view))),
-    };
+      groups: [...this.#ledgers].map(([name, ledger]) => groupCounts(name, ledger, view)),
+    });
+  }
+
+  async cursors(request: CursorsRequest): Promise<readonly CursorInfo[]> {
+    this.#assertOpen();
+    return Promise.resolve(this.#cursors.list(request, this.#view()));
   }
 
   hasGroup(group: string): boolean {
@@ -348,7 +366,7 @@ export class MemoryChannelLog implements ChannelLog {
 
   async deleteCursor(key: CursorKey): Promise<boolean> {
     this.#assertOpen();
-    return Promise.resolve(this.#cursors.delete(cursorId(key)));
+    return Promise.resolve(this.#cursors.delete(key));
   }
 
   onChange(listener: () => void): Cancel {
@@ -381,11 +399,6 @@ export class MemoryChannelLog implements ChannelLog {
     if (this.#closed) throw this.#closed;
   }
 }
-
-function cursorId({ owner, name }: CursorKey): string {
-  return `${owner}/${name}`;
-}
-
 /** What is left of a group when everything behind a sequence is lost: what is settled, and what bounds it. */
 function doneUpTo(ledger: ClaimLedger, last: number): StoredLedger {
   const { settled, regime } = ledger.snapshot();

@@ -6,7 +6,9 @@ import type {
   ChannelLog,
   ClaimPage,
   ClaimRequest,
+  CursorInfo,
   CursorKey,
+  CursorsRequest,
   DeadMessage,
   DeadRequest,
   EvictOptions,
@@ -16,6 +18,7 @@ import type {
   JobPage,
   JobsRequest,
   LogBounds,
+  LogCounts,
   LogPage,
   LogStats,
   OrderResult,
@@ -154,6 +157,14 @@ export class MemoryLogHandle implements ChannelLog {
 
   stats(): Promise<LogStats> {
     return this.#guard((log) => log.stats());
+  }
+
+  counts(): Promise<LogCounts> {
+    return this.#guard((log) => log.counts());
+  }
+
+  cursors(request: CursorsRequest): Promise<readonly CursorInfo[]> {
+    return this.#guard((log) => log.cursors(request));
   }
 
   untouched(): Promise<Omit<GroupStats, "group">> {

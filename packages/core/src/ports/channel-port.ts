@@ -3,11 +3,13 @@ import type { EventSource } from "../events.js";
 import type { JsonValue } from "../json-value.js";
 import type {
   ClaimedMessage,
+  CursorInfo,
   DeadMessage,
   GroupRegime,
   JobInfo,
   JobPage,
   JobState,
+  LogCounts,
   LogPredecessor,
   LogStats,
   OrderResult,
@@ -39,6 +41,10 @@ export interface ChannelInfo {
   readonly shared?: boolean;
   /** How long a message rests after a failure, where the channel says so. */
   readonly backoff?: BackoffOptions;
+  /** What its log keeps. Left out: everything, for ever; or an earlier release tells of it. */
+  readonly retention?: RetentionPolicy;
+  /** How often retention is applied, in ms. Left out by earlier releases. */
+  readonly maintenanceIntervalMs?: number;
   readonly endpoints: readonly ChannelEndpoint[];
 }
 
@@ -444,6 +450,21 @@ export interface DeadLettersOptions extends SettleOptions {
   readonly limit?: number;
 }
 
+/** Which cursors to list. */
+export interface CursorsOptions {
+  /** Where to go on: the `next` of the page before. */
+  readonly after?: string;
+  /** From 1 to 1 000. Default 100. */
+  readonly limit?: number;
+}
+
+/** A page of cursors, in the order of their owners and names. */
+export interface CursorPage {
+  readonly cursors: readonly CursorInfo[];
+  /** Where to go on. Left out: there are no more. */
+  readonly next?: string;
+}
+
 /** Which messages to clear. */
 export type ClearFilter<Content> = (message: ChannelMessage<Content>) => boolean;
 
@@ -451,8 +472,15 @@ export type ClearFilter<Content> = (message: ChannelMessage<Content>) => boolean
 export interface ChannelHostPort<Content = unknown> {
   /** Any part of the log, whoever it is addressed to, forwards or backwards; moves no cursor. */
   history(adminId: string, options?: HistoryOptions): Promise<ReadResult<Content>>;
-  /** The log in figures: its size, its groups, its cursors. */
+  /**
+   * The log in figures: its size, its groups, its cursors. It looks at a message for each group and cursor; what is asked for often is `counts()`, and cursors beyond the first
+   * 1 000 are listed by `cursors()`.
+   */
   stats(adminId: string): Promise<LogStats>;
+  /** What is counted in memory: its size and its groups. It looks at no message, so it may be asked for every second. */
+  counts(adminId: string): Promise<LogCounts>;
+  /** Its readers' cursors, page by page: how far each is, when it was moved last, and what was removed before it got there. It looks at no message. */
+  cursors(adminId: string, options?: CursorsOptions): Promise<CursorPage>;
   /** Removes all messages, or those that the filter accepts. Sequences go on and cursors stay. Resolves with how many went. */
   clear(adminId: string, filter?: ClearFilter<Content>): Promise<number>;
   /** Applies a retention policy now; left out: the channel's own. Resolves with how many messages went. */

@@ -329,18 +329,34 @@ export interface JobPage {
   readonly position?: number;
 }
 
-/** How far a cursor is behind. */
-export interface CursorStats extends CursorState {
+/** How far a cursor is, as far as that is known without a look at any message. */
+export interface CursorInfo extends CursorState {
   /** Messages behind the cursor. */
   readonly lag: number;
-  /** Age of the first message behind the cursor, in ms; 0 when there is none. */
-  readonly lagMs: number;
   /** How many messages may be removed from the front before this cursor misses one. */
   readonly distanceToRetention: number;
+  /** When it was moved last, by the log's clock, in ms since the Unix epoch. Left out: an earlier release moved it, and kept no time. */
+  readonly movedAt?: number;
+  /** How many messages were removed, by retention or by hand, while it stood before them. It only grows; of a cursor without `movedAt`, what is gone behind it now. */
+  readonly lost: number;
 }
 
-/** A log in figures. */
-export interface LogStats {
+/** Which cursors to list: in the order of their owners, and of their names within one. */
+export interface CursorsRequest {
+  /** Behind this one, whether it is there or not. Left out: from the first. */
+  readonly after?: CursorKey;
+  /** From 1. */
+  readonly limit: number;
+}
+
+/** How far a cursor is behind. */
+export interface CursorStats extends CursorInfo {
+  /** Age of the first message behind the cursor, in ms; 0 when there is none. */
+  readonly lagMs: number;
+}
+
+/** What a log counts: kept in memory, so that asking for it reads nothing. */
+export interface LogCounts {
   readonly count: number;
   readonly bytes: number;
   /** The first kept sequence; `last + 1` when the log is empty. */
@@ -349,7 +365,14 @@ export interface LogStats {
   readonly last: number;
   /** How many kept messages are past their time to live. No group counts them as ready, delayed or unfinished. */
   readonly expired: number;
+  /** Without how old their work is, which takes a look at a message. */
+  readonly groups: readonly Omit<GroupStats, "oldestUnfinishedMs">[];
+}
+
+/** A log in figures, with those that take a look at messages. */
+export interface LogStats extends LogCounts {
   readonly groups: readonly GroupStats[];
+  /** The first 1 000 in the order of their owners and names: a message is looked at for each. All of them are listed page by page. */
   readonly cursors: readonly CursorStats[];
 }
 
@@ -478,6 +501,10 @@ export interface ChannelLog {
   /** Removes messages by id, claimed or not; unknown ids are ignored. Resolves with how many went. */
   remove(ids: readonly string[]): Promise<number>;
   stats(): Promise<LogStats>;
+  /** What is counted in memory. It reads nothing, so it may be asked for every second. */
+  counts(): Promise<LogCounts>;
+  /** A page of cursors, as far as they are stored. It looks at no message. Fewer than asked for: there are no more. */
+  cursors(request: CursorsRequest): Promise<readonly CursorInfo[]>;
   /** The figures of a group that nobody has ever claimed in. */
   untouched(): Promise<Omit<GroupStats, "group">>;
 

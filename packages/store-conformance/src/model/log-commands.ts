@@ -1,4 +1,4 @@
-import type { Settlement } from "@sssn/core";
+import type { CursorInfo, Settlement } from "@sssn/core";
 import fc from "fast-check";
 import { claimSome, claimed, equal } from "../expectations.js";
 import { draft } from "../harness.js";
@@ -176,6 +176,27 @@ export const lookAtStats = fc.constant(
         [ready + delayed + held, held, dead],
         [[...model.kept.keys()].filter((sequence) => !model.settled.has(sequence)).length, model.held.size, model.dead.size],
       );
+  }),
+);
+
+export const lookAtCursors = fc.integer({ min: 1, max: 3 }).map((limit) =>
+  command(`look at the cursors, ${limit} at a time`, async (model, { log }) => {
+    const found: CursorInfo[] = [];
+    for (let page = await log.cursors({ limit }); page.length > 0;) {
+      found.push(...page);
+      const last = page.at(-1);
+      page = page.length < limit || !last ? [] : await log.cursors({ limit, after: last });
+    }
+    const expected = [...model.cursors].sort(([left], [right]) => (left < right ? -1 : 1));
+    equal(
+      found.map(({ owner, sequence, lag, lost }) => [owner, sequence, lag, lost]),
+      expected.map(([owner, position]) => [
+        owner,
+        position,
+        [...model.kept.keys()].filter((sequence) => sequence > position).length,
+        model.lost.get(owner) ?? 0,
+      ]),
+    );
   }),
 );
 

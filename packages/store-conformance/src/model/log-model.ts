@@ -37,6 +37,8 @@ export class LogModel {
   readonly original = new Map<number, number>();
   readonly names = new Map<string, number>();
   readonly cursors = new Map<string, number>();
+  /** How many messages went while a cursor stood before them. */
+  readonly lost = new Map<string, number>();
   readonly settled = new Set<number>();
   readonly held = new Map<number, Held>();
   readonly waiting = new Map<number, number>();
@@ -176,6 +178,7 @@ export class LogModel {
 
   /** It is no longer in the log. */
   drop(sequence: number): void {
+    for (const [owner, position] of this.cursors) if (position < sequence) this.lost.set(owner, (this.lost.get(owner) ?? 0) + 1);
     const holder = this.held.get(sequence);
     this.takeAway(sequence);
     for (const set of [this.dead, this.cancelled, this.resting]) set.delete(sequence);

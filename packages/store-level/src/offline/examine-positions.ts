@@ -2,6 +2,7 @@ import type { ChannelMessage } from "@sssn/core";
 import { IntervalSet } from "@sssn/core/log-state";
 import type { Database } from "../database-folder.js";
 import { parseSortable, rangeOf, sortable, type ChannelKeys } from "../keys.js";
+import { readTrace } from "../level-cursors.js";
 import { readIntervals } from "../log-state.js";
 import type { Notes } from "./compare-index.js";
 
@@ -79,6 +80,11 @@ export async function examineCursors(database: Database, keys: ChannelKeys, last
       wrong(`cursor ${name} of ${owner} stands at ${position}, but the log ends with ${last}`);
       puts.push([key, String(last)]);
     }
+  }
+  for await (const [key, value] of database.iterator(rangeOf(keys.cursorTraces))) {
+    if (readTrace(value)) continue;
+    wrong(`when cursor ${key.slice(keys.cursorTraces.length).replace("!", " / ")} was moved can't be read`);
+    deletes.push(key);
   }
 }
 

@@ -4,6 +4,8 @@ import {
   type ChannelHostPort,
   type ClearFilter,
   type CursorOptions,
+  type CursorPage,
+  type CursorsOptions,
   type DeadLettersOptions,
   type DeadMessage,
   type GroupRegime,
@@ -12,6 +14,7 @@ import {
   type JobPage,
   type JobSelection,
   type JobsOptions,
+  type LogCounts,
   type LogStats,
   type OrderResult,
   type Positions,
@@ -46,6 +49,14 @@ export abstract class HttpHostOperations<Content> implements ChannelHostPort<Con
 
   stats(_adminId?: string): Promise<LogStats> {
     return this.get("/stats");
+  }
+
+  counts(_adminId?: string): Promise<LogCounts> {
+    return this.get("/counts");
+  }
+
+  cursors(_adminId: string, options: CursorsOptions = {}): Promise<CursorPage> {
+    return this.get(`/cursors${queryText({ ...options })}`);
   }
 
   async clear(adminId: string, filter?: ClearFilter<Content>): Promise<number> {

@@ -1,4 +1,4 @@
-import { MAX_BATCH } from "@sssn/core";
+import { MAX_BATCH, MAX_CURSORS } from "@sssn/core";
 import { existed, type Route } from "./route.js";
 import * as schema from "./schemas.js";
 import { integer, list, object, position, reference, type Schema } from "./schemas.js";
@@ -203,9 +203,35 @@ export const ROUTES = {
     method: "GET",
     path: "/stats",
     operation: "stats",
-    summary: "counts, groups and cursors",
+    summary: "counts, groups and cursors, with the age of what waits",
     status: 200,
     answer: reference("Stats"),
+  },
+  counts: {
+    method: "GET",
+    path: "/counts",
+    operation: "stats",
+    summary: "counts and groups, out of memory",
+    status: 200,
+    answer: reference("Counts"),
+  },
+  cursors: {
+    method: "GET",
+    path: "/cursors",
+    operation: "stats",
+    summary: "the cursors of its readers: how far, moved when, what was removed before them",
+    query: object({
+      after: { type: "string", maxLength: 600, description: "The next of the page before. Default: from the first." },
+      limit: integer(1, MAX_CURSORS, "Most cursors to list. Default 100."),
+    }),
+    status: 200,
+    answer: object(
+      {
+        cursors: list(reference("CursorInfo")),
+        next: { type: "string", description: "Where to go on; left out: there are no more." },
+      },
+      ["cursors"],
+    ),
   },
   clear: {
     method: "POST",

@@ -38,3 +38,8 @@ export function list(items: Schema, maxItems?: number): Schema {
 export function integer(minimum: number, maximum: number, description?: string): Schema {
   return { type: "integer", minimum, maximum, ...(description === undefined ? {} : { description }) };
 }
+
+/** A number of things, from 0. */
+export function count(description: string): Schema {
+  return integer(0, Number.MAX_SAFE_INTEGER, description);
+}

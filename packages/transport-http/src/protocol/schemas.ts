@@ -11,9 +11,11 @@ import {
   MIN_LEASE_MS,
 } from "@sssn/core";
 import { CHANNEL_KINDS, topology } from "./topology-schema.js";
-import { integer, list, object, type ObjectSchema, type Schema } from "./schema-forms.js";
+import { counts, cursorInfo, stats } from "./figure-schemas.js";
+import { count, integer, list, object, type ObjectSchema, type Schema } from "./schema-forms.js";
 
-export { integer, list, object, type ObjectSchema, type Schema } from "./schema-forms.js";
+export { regime } from "./figure-schemas.js";
+export { count, integer, list, object, type ObjectSchema, type Schema } from "./schema-forms.js";
 
 function identifier(description: string): Schema {
   return {
@@ -32,7 +34,6 @@ export function reference(name: keyof typeof COMPONENTS): Schema {
 
 const MAX = Number.MAX_SAFE_INTEGER;
 
-export const count = (description: string): Schema => integer(0, MAX, description);
 export const position = (description: string): Schema => integer(0, MAX, description);
 export const cursorName: Schema = identifier("The cursor's name. Default: the reader's id.");
 export const groupName: Schema = identifier("Each group works every message off once. Default: default.");
@@ -66,33 +67,6 @@ export const jobState: Schema = {
 export const jobsLimit: Schema = integer(1, 1_000, "Most messages to list. Default 100.");
 export const orderLimit: Schema = integer(1, MAX_ORDERS, "Of those in a state: most of them. Default 1000.");
 export const messageIds: Schema = list(messageId, MAX_ORDERS);
-/** What a group is bounded by. */
-const regimeFields: Readonly<Record<string, Schema>> = {
-  paused: { type: "boolean", description: "Nothing is handed out." },
-  maxInFlight: integer(1, 1_000_000, "How many messages may be out at once."),
-  rate: object(
-    { count: integer(1, 1_000_000, "So many messages."), perMs: integer(1, 604_800_000, "In any so many ms.") },
-    ["count", "perMs"],
-    "How many are handed out in a time.",
-  ),
-};
-const totals: ObjectSchema = object(
-  {
-    since: { type: "integer", description: "When counting began, in ms since the Unix epoch." },
-    delivered: count("Messages that were handed out, each time counted."),
-    acknowledged: count("Worked off."),
-    released: count("Given back."),
-    lapsed: count("Leases that ended by themselves."),
-    deadLettered: count("Became dead letters."),
-    cancelled: count("Cancelled."),
-    expired: count("Past their time to live before they were worked off."),
-    superseded: count("Replaced by later messages."),
-    removed: count("Removed from the log before they were worked off."),
-  },
-  ["since", "delivered", "acknowledged", "released", "lapsed", "deadLettered", "cancelled", "expired", "superseded", "removed"],
-  "Counted upwards only, since the log was opened.",
-);
-export const regime: ObjectSchema = object(regimeFields, [], "What bounds the group's work; what is left out does not.");
 export const progress: Schema = { description: "How far the work is: any JSON value of 16 KiB at the most.", "x-error": "invalid_content" };
 
 const anyContent: Schema = { description: "Any JSON value.", "x-error": "invalid_content" };
@@ -133,6 +107,18 @@ export const ifLast: Schema = integer(0, MAX, "Only if this is the last sequence
 
 /** What one message is written with that is written by itself. */
 export const conditionalEntry: ObjectSchema = { ...writeEntry, properties: { ...writeEntry.properties, ifLast } };
+
+const retention: ObjectSchema = object(
+  {
+    maxAgeMs: count("Oldest age, in ms."),
+    maxCount: count("Messages."),
+    maxBytes: count("Bytes."),
+    keepUnsettled: { type: "boolean" },
+    maxDeadAgeMs: count("How long dead letters are kept, in ms."),
+  },
+  [],
+  "What is kept; left out: everything, for ever.",
+);
 
 /** Schemas that several answers share. */
 export const COMPONENTS = {
@@ -205,6 +191,8 @@ export const COMPONENTS = {
       periodMs: { type: "integer" },
       shared: { type: "boolean", description: "A work queue that may be read as well." },
       backoff: object({ initialMs: { type: "number" }, factor: { type: "number" }, maxMs: { type: "number" } }),
+      retention,
+      maintenanceIntervalMs: { type: "integer", description: "How often retention is applied, in ms." },
       endpoints: list(object({ transport: { type: "string" }, url: { type: "string" } }, ["transport", "url"])),
     },
     ["id", "name", "description", "kind", "visibility", "endpoints"],
@@ -220,44 +208,9 @@ export const COMPONENTS = {
     },
     ["message", "deliveries"],
   ),
-  Stats: object(
-    {
-      count: count("Messages that are kept."),
-      bytes: count("Their size, as the store counts it."),
-      first: count("The first kept sequence."),
-      last: count("The last sequence given out."),
-      expired: count("Kept messages that are past their time to live."),
-      groups: list(
-        object(
-          {
-            group: { type: "string" },
-            ready: count("Can be claimed."),
-            claimed: count("Under a lease."),
-            delayed: count("Wait for their time."),
-            dead: count("Dead letters."),
-            totals,
-            regime,
-            oldestUnfinishedMs: { type: "number" },
-          },
-          ["group", "ready", "claimed", "delayed", "dead", "totals"],
-        ),
-      ),
-      cursors: list(
-        object(
-          {
-            owner: { type: "string" },
-            name: { type: "string" },
-            sequence: count("Where it stands."),
-            lag: count("Messages behind it."),
-            lagMs: { type: "number" },
-            distanceToRetention: { type: "integer" },
-          },
-          ["owner", "name", "sequence", "lag", "lagMs", "distanceToRetention"],
-        ),
-      ),
-    },
-    ["count", "bytes", "first", "last", "expired", "groups", "cursors"],
-  ),
+  Stats: stats,
+  Counts: counts,
+  CursorInfo: cursorInfo,
   OrderResult: object(
     { id: { type: "string" }, status: { type: "string", enum: ["cancelled", "rescheduled", "held", "settled", "unknown"] } },
     ["id", "status"],

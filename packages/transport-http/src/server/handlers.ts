@@ -8,6 +8,7 @@ import {
   type CommitOptions,
   type Clock,
   type CursorOptions,
+  type CursorsOptions,
   type DeadLettersOptions,
   type ExtendOptions,
   type GroupRegime,
@@ -121,6 +122,8 @@ export const HANDLERS: Readonly<Record<RouteName, Handler>> = {
   scan: (call) => call.channel.scan(call.principal.systemId, inputOf<ScanOptions>(call)),
   locate: (call) => call.channel.locate(call.principal.systemId, inputOf<{ timestamp: number }>(call)),
   stats: ({ channel, principal }) => channel.stats(principal.systemId),
+  counts: ({ channel, principal }) => channel.counts(principal.systemId),
+  cursors: (call) => call.channel.cursors(call.principal.systemId, inputOf<CursorsOptions>(call)),
   deadLetters: async (call) => ({ messages: await call.channel.deadLetters(call.principal.systemId, inputOf<DeadLettersOptions>(call)) }),
   clear: async ({ channel, principal }) => ({ removed: await channel.clear(principal.systemId) }),
   async evict(call) {

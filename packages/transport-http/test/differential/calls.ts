@@ -239,6 +239,15 @@ const CALLS: { readonly [Name in CallName]: fc.Arbitrary<Call> } = {
   ),
   locate: call("locate", fc.constantFrom(0, 8.64e15, -1), (channel, who, timestamp) => channel.locate(who, { timestamp })),
   stats: call("stats", fc.constant({}), (channel, who) => channel.stats(who)),
+  counts: call("counts", fc.constant({}), (channel, who) => channel.counts(who)),
+  cursors: call(
+    "cursors",
+    fc.record({
+      after: fc.option(fc.constantFrom("ann!ann", "ann!c1", "bob!", "!", "a!b!c", "no!", ""), { nil: undefined }),
+      limit: fc.option(fc.constantFrom(1, 2, 1_000, 0, 1_001), { nil: undefined }),
+    }),
+    (channel, who, options) => channel.cursors(who, given(options)),
+  ),
   clear: call("clear", fc.record({ odd: fc.boolean() }), (channel, who, { odd }) =>
     odd ? channel.clear(who, (message) => message.sequence % 2 === 1) : channel.clear(who),
   ),

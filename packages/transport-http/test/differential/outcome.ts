@@ -16,6 +16,9 @@ const OWN = new Set([
   "deathId",
   "oldestUnfinishedMs",
   "lagMs",
+  "movedAt",
+  // What a subscription has lost depends on how far it had come by then.
+  "lost",
   "availableInMs",
   "sinceMs",
 ]);
