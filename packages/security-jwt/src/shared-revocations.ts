@@ -72,7 +72,7 @@ export class SharedRevocations {
     if (this.#revoked.has(tokenId)) return true;
     const isCurrent = await this.#log.refresh();
     if (this.#revoked.has(tokenId)) return true;
-    if (!isCurrent && this.#log.ageMs >= this.#maxStaleMs) throw unavailable(this.#log.failure);
+    if (this.#log.ageMs >= this.#maxStaleMs) throw unavailable(this.#log.failure);
     if (isCurrent) this.#sweepNowAndThen();
     return false;
   }
@@ -102,7 +102,8 @@ export class SharedRevocations {
 
   /** Every host removes in its turn what it knows to be over: so nothing stays because a host ended in the middle of it. */
   async #sweep(): Promise<void> {
-    const now = this.#clock.now();
+    // A host whose clock is ahead must not bring back what is revoked for the others.
+    const now = Math.min(this.#clock.now(), await this.#log.now());
     const over = [...this.#entries].filter(([, end]) => end <= now).map(([id]) => id);
     if (over.length > 0 && !(await this.#log.remove(over))) return;
     for (const id of over) this.#entries.delete(id);

@@ -124,8 +124,8 @@ describe("a shared list of revoked tokens", () => {
       expect(await soon(good.token)).toBe("allowed");
       await clock.advance(1_000);
       expect(await soon(good.token)).toBe("revocations_unavailable");
-      // What is known to be revoked is refused for good.
-      expect(await soon(bad.token)).toBe("token_invalid");
+      // What is known to be revoked is refused for good, and nobody is asked for it.
+      expect(await use(security, bad.token)).toBe("token_invalid");
       fault.state = "works";
       await clock.advance(10_000);
       expect([await use(security, good.token), await use(security, bad.token)]).toEqual(["allowed", "token_invalid"]);
@@ -203,6 +203,21 @@ describe("a shared list of revoked tokens", () => {
     await other?.release();
     await clock.advance(600_000);
     expect([await look(), await entries()]).toEqual([1, [{ tokenId: "for ever" }]]);
+  });
+
+  it("loses nothing to a host whose clock is ahead", async () => {
+    const { clock, host, entries, memory } = setting();
+    const { security } = host();
+    const { jti, end } = await tokenOf(security);
+    await security.revoke(jti, end);
+    const ahead = new VirtualClock(clock.now() + 72 * HOUR, { io: false });
+    const early = new JWTChannelSecurity({ secret: SECRET, clock: ahead, revocations: { store: memory } });
+    const { token } = await tokenOf(early);
+    expect(await use(early, token)).toBe("allowed");
+    await ahead.advance(600_000);
+    expect(await use(early, token)).toBe("allowed");
+    await ahead.advance(0);
+    expect(await entries()).toHaveLength(1);
   });
 
   it("passes over what is no revocation, and takes one without a proper end for endless", async () => {

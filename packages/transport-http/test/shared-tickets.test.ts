@@ -79,7 +79,7 @@ describe("tickets that hosts share", () => {
     }
     await clock.advance(1);
     expect([await use(here, ticket), await use(there, ticket)]).toEqual(["token_invalid", "token_invalid"]);
-    await Promise.all([here.stop(), there.stop()]);
+    await Promise.all([here.stop(1_000), there.stop(1_000)]);
     expect(clock.pendingTimers).toBe(0);
   });
 
@@ -92,7 +92,7 @@ describe("tickets that hosts share", () => {
     const turn = await dying.turnOf(left);
     // Both say that they are there at 1 s, 6 s, and so on.
     await clock.advance(10_500);
-    await here.stop();
+    await here.stop(1_000);
     await store.close();
     turn.release();
     await clock.advance(25_499);
@@ -103,7 +103,7 @@ describe("tickets that hosts share", () => {
     expect(await use(there, orderly)).toBe(TOKEN);
     await clock.advance(1);
     expect(await use(there, orderly)).toBe("token_invalid");
-    await Promise.all([there.stop(), dying.stop()]);
+    await Promise.all([there.stop(1_000), dying.stop(1_000)]);
     expect(clock.pendingTimers).toBe(0);
   });
 
@@ -131,7 +131,7 @@ describe("tickets that hosts share", () => {
     await clock.advance(60_000);
     expect((await messages()).filter(({ content }) => (content as { type: string }).type !== "alive")).toHaveLength(2);
     next.release();
-    await Promise.all([here.stop(), there.stop()]);
+    await Promise.all([here.stop(1_000), there.stop(1_000)]);
   });
 
   it("are given back later by a host that can't say so at once", async () => {
@@ -151,7 +151,7 @@ describe("tickets that hosts share", () => {
     // Its host is still there and says so, for the other connection.
     expect(await use(there, ticket)).toBe("token_invalid");
     other.release();
-    await Promise.all([here.stop(), there.stop()]);
+    await Promise.all([here.stop(1_000), there.stop(1_000)]);
   });
 
   it("hold up no request for longer than some seconds while the store does not answer", async () => {
@@ -168,9 +168,10 @@ describe("tickets that hosts share", () => {
     void use(tickets, ticket).then((code) => codes.push(code));
     await clock.advance(5_000);
     expect(codes).toEqual(["store_unavailable", "store_unavailable", "store_unavailable"]);
-    const stopped = tickets.stop();
-    await clock.advance(5_000);
-    await stopped;
+    let hasStopped = false;
+    void tickets.stop(100).then(() => (hasStopped = true));
+    await clock.advance(100);
+    expect(hasStopped).toBe(true);
   });
 
   it("write a message for each connection that begins or ends and one in five seconds for a host that has any, and leave nothing", async () => {
@@ -189,7 +190,7 @@ describe("tickets that hosts share", () => {
     expect([(await log.bounds()).last - last, (await log.stats()).count]).toEqual([100, 0]);
     await clock.advance(3_600_000);
     expect((await log.bounds()).last - last).toBe(100);
-    await Promise.all([here.stop(), there.stop()]);
+    await Promise.all([here.stop(1_000), there.stop(1_000)]);
   });
 
   it("are bounded: a flood takes away those that wait longest, no connection's ticket, and does not fill the log", async () => {
@@ -205,7 +206,7 @@ describe("tickets that hosts share", () => {
     for (const ticket of last) expect(await use(tickets, ticket)).toBe(TOKEN);
     await clock.advance(120_000);
     expect((await log.stats()).count).toBeLessThanOrEqual(10);
-    await tickets.stop();
+    await tickets.stop(1_000);
   });
 
   it("are none that nobody got, whoever asks and however it is spelt, and the store is not asked for what can be none", async () => {
@@ -217,7 +218,7 @@ describe("tickets that hosts share", () => {
     await memory.close();
     for (const text of ["", "x", ticket.toUpperCase(), `${ticket}00`, `${ticket} `, ticket.slice(1), "é".repeat(48)])
       expect([text, await use(tickets, text)]).toEqual([text, "token_invalid"]);
-    await tickets.stop();
+    await tickets.stop(1_000);
   });
 
   it("pass over what others have put into their log, and are refused where what was sealed is changed or another ticket's", async () => {
@@ -258,7 +259,7 @@ describe("tickets that hosts share", () => {
     expect(turn.signal?.aborted).toBe(false);
     await clock.advance(60_000);
     expect(await use(tickets, good)).toBe(TOKEN);
-    await tickets.stop();
+    await tickets.stop(1_000);
   });
 
   it("are forgotten with their log", async () => {
@@ -270,7 +271,7 @@ describe("tickets that hosts share", () => {
     await clock.advance(1_000);
     const after = await ticketOf(tickets);
     expect([await use(tickets, before), await use(tickets, after)]).toEqual(["token_invalid", TOKEN]);
-    await tickets.stop();
+    await tickets.stop(1_000);
   });
 
   it("are refused with options that do not exist", () => {

@@ -257,7 +257,7 @@ export class HttpTransport implements ChannelTransport {
     this.#stopping.abort();
     await this.#held.stop();
     if (this.#server.listening) await this.#closeServer(timeoutMs - (this.#clock.monotonic() - begun));
-    await this.#tickets.stop();
+    await this.#tickets.stop(timeoutMs - (this.#clock.monotonic() - begun));
     for (const channel of this.#channels.all) this.detach(channel.id);
   }
 

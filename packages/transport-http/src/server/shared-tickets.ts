@@ -88,7 +88,7 @@ export class SharedTickets implements Tickets {
     if (!parts) throw new SSSNError("internal", "A ticket was made that is none.");
     await this.#append(this.#draft({ type: "issued", sealed: sealTicket(parts, { channelId, credential }) }, parts.id));
     // Whoever asks for many waits until what they push out is removed.
-    if ((await this.#log.refresh()) && this.#board.uselessCount >= MUCH) await this.#sweep();
+    if ((await this.#log.refresh()) && this.#board.uselessCount >= MUCH) await this.#bounded(() => this.#sweep());
     return { ticket, expiresAt: this.#clock.now() + TICKET_LIFE_MS };
   }
 
@@ -121,10 +121,10 @@ export class SharedTickets implements Tickets {
   }
 
   /** What was not told then is found out by the others, when nothing is heard of this host any more. */
-  async stop(): Promise<void> {
-    await this.#ticker.stop();
+  async stop(timeoutMs: number): Promise<void> {
+    const stopped = this.#ticker.stop();
     for (const connection of [...this.#turns.keys()]) this.#release(connection);
-    await this.#bounded(() => this.#tellEnded());
+    await within(this.#clock, Math.max(0, Math.min(PATIENCE_MS, timeoutMs)), Promise.allSettled([stopped, this.#tellEnded()]));
     this.#log.close();
   }
 
@@ -189,7 +189,7 @@ export class SharedTickets implements Tickets {
         await this.#log.refresh();
       }
       const now = this.#clock.monotonic();
-      if (now - this.#sweptAt < SWEEP_EVERY_MS || this.#board.isEmpty) return;
+      if ((now - this.#sweptAt < SWEEP_EVERY_MS && this.#board.uselessCount < MUCH) || this.#board.isEmpty) return;
       this.#sweptAt = now;
       if (await this.#log.refresh()) await this.#sweep();
     });

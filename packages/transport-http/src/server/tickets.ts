@@ -34,7 +34,7 @@ export interface Tickets {
   /** A connection takes the ticket; one that came with a token of its own takes none. */
   turnOf(text: string | undefined): Promise<TicketTurn>;
   /** Connections that are not over then are over for others. */
-  stop(): Promise<void>;
+  stop(timeoutMs: number): Promise<void>;
 }
 
 /** What is said of every ticket that opens nothing. */
