@@ -5,6 +5,8 @@ export type ForeignEndpoint = Omit<ChannelEndpoint, "url"> & {
   readonly url: string | ForeignAddress;
   /** All addresses that the channel has over this transport, this one first: its other hosts serve it as well. Left out: there is no other. */
   readonly addresses?: readonly (string | ForeignAddress)[];
+  /** Asks the directory again: the channel may have moved. */
+  readonly findAddresses?: () => Promise<readonly (string | ForeignAddress)[]>;
 };
 
 /**

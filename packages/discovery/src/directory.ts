@@ -121,9 +121,13 @@ export class Directory implements ChannelResolver {
         },
       );
     for (const endpoint of info.endpoints) {
-      const others = info.endpoints.filter((other) => other !== endpoint && other.transport === endpoint.transport);
-      const [url, ...more] = [this.#addressOf(endpoint), ...others.map((other) => this.#addressOf(other))] as const;
-      const channel = this.#options.connect?.({ ...endpoint, url, addresses: [url, ...more] }, info);
+      const url = this.#addressOf(endpoint);
+      const others = this.#addressesOf(
+        endpoint.transport,
+        info.endpoints.filter((other) => other !== endpoint),
+      );
+      const findAddresses = async () => this.#addressesOf(endpoint.transport, (await this.getChannel(channelId))?.endpoints ?? []);
+      const channel = this.#options.connect?.({ ...endpoint, url, addresses: [url, ...others], findAddresses }, info);
       if (channel) return channel;
     }
     const offered = info.endpoints.map(({ transport }) => transport).join(", ") || "no endpoint";
@@ -131,6 +135,10 @@ export class Directory implements ChannelResolver {
       "unsupported_operation",
       `Channel ${channelId} offers ${offered}, and this directory was given no \`connect\` that speaks it.`,
     );
+  }
+
+  #addressesOf(transport: string, endpoints: readonly ChannelEndpoint[]): readonly (string | ForeignAddress)[] {
+    return endpoints.filter((endpoint) => endpoint.transport === transport).map((endpoint) => this.#addressOf(endpoint));
   }
 
   /** What lives where the directory itself lives is trusted as that is: whoever reads it has chosen that address. */

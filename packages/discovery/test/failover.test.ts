@@ -1,3 +1,4 @@
+import { createServer, type AddressInfo } from "node:net";
 import {
   BaseSystem,
   ChannelClient,
@@ -21,7 +22,7 @@ interface Host {
 }
 
 /** A host of a shop, with its directory, over a memory that it shares with others. */
-async function host(beside: MemoryMessageStore): Promise<Host> {
+async function host(beside: MemoryMessageStore, port = 0): Promise<Host> {
   const store = new MemoryMessageStore({ beside });
   const common = (id: string): ChannelOptions => ({ id, store, logger, visibility: "public" });
   const system = new BaseSystem({ id: "shop", logger });
@@ -32,9 +33,18 @@ async function host(beside: MemoryMessageStore): Promise<Host> {
   system.expose<number[], number>({ name: "add", requests: "sums", replies: "results" }, (numbers) =>
     numbers.reduce((sum, one) => sum + one, 0),
   );
-  const running = await system.publish({ transport: new HttpTransport({ port: 0, logger, lameDuckMs: 0 }) });
+  const running = await system.publish({ transport: new HttpTransport({ port, logger, lameDuckMs: 0 }) });
   onTestFinished(async () => void (await running.close({ timeoutMs: 2_000 })));
   return { url: running.addresses[0] ?? "", close: () => running.close({ timeoutMs: 2_000 }) };
+}
+
+/** A port that nobody has now. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise<void>((resolve) => void server.close(() => resolve()));
+  return port;
 }
 
 /** Two hosts, and a directory that knows both. What registered last is asked first: the second one. */
@@ -60,6 +70,25 @@ describe("a channel that was found at several hosts", () => {
     await client.write("orders", "milk");
     await expect.poll(() => seen, { timeout: 20_000 }).toEqual(["tea", "milk"]);
     expect((await directory.getChannel("orders"))?.endpoints.map(({ url }) => new URL(url).origin)).toEqual([hosts[0].url]);
+    await subscription.close();
+  });
+
+  it("is found again where it has moved to, by calls and by what goes on", async () => {
+    const store = new MemoryMessageStore();
+    const registry = new DiscoveryChannel({ id: "discovery", store: new MemoryMessageStore({ beside: store }), logger });
+    await registry.start();
+    onTestFinished(async () => void (await registry.drain()));
+    const [before, port] = [await host(store), await freePort()];
+    const origins = [before.url, `http://127.0.0.1:${port}`];
+    const connect = httpConnector({ token: "clerk", origins, logger });
+    const client = new ChannelClient("clerk");
+    const orders = await client.connectFrom(new Directory(registry, "clerk", { connect, logger }), "orders");
+    const seen: unknown[] = [];
+    const subscription = await orders.subscribe("clerk", ({ content }) => void seen.push(content));
+    await before.close();
+    await host(store, port);
+    await client.write("orders", "tea");
+    await expect.poll(() => seen, { timeout: 20_000 }).toEqual(["tea"]);
     await subscription.close();
   });
 

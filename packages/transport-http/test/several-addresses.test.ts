@@ -51,7 +51,10 @@ async function setting() {
 const take = (asked: string[]): readonly string[] => asked.splice(0);
 
 /** A client of two hosts that answer what they are told to. */
-function invented(answers: { first: () => Promise<Response> | Response; second: () => Promise<Response> | Response }) {
+function invented(
+  answers: { first: () => Promise<Response> | Response; second: () => Promise<Response> | Response },
+  more: Partial<HttpChannelOptions> = {},
+) {
   const clock = new VirtualClock();
   const asked: string[] = [];
   const ask: typeof fetch = async (input, init) => {
@@ -63,7 +66,7 @@ function invented(answers: { first: () => Promise<Response> | Response; second: 
     ]);
   };
   const url = ["http://first:1", "http://second:1"];
-  return { clock, asked, orders: new HttpChannel({ url, id: "orders", token: "t", clock, logger, fetch: ask }) };
+  return { clock, asked, orders: new HttpChannel({ url, id: "orders", token: "t", clock, logger, fetch: ask, ...more }) };
 }
 
 const good = (): Response => Response.json({ id: "orders" });
@@ -209,6 +212,45 @@ describe("a client that has several addresses", () => {
       expect(() => new HttpChannel({ url, ...options })).toThrow(expect.objectContaining({ code: "invalid_argument" }) as Error);
     const channel = new HttpChannel({ url: ["http://a:1/channels/x", "http://b:2/channels/x"], ...options });
     expect([channel.id, channel.origins]).toEqual(["x", ["http://a:1", "http://b:2"]]);
+  });
+});
+
+describe("a client that is told where to find a channel's hosts", () => {
+  const down = (): Promise<Response> => Promise.reject(new TypeError("refused"));
+
+  it("asks when none is left, and goes on there", async () => {
+    let found: readonly string[] = ["http://first:1"];
+    let times = 0;
+    const findAddresses = (): Promise<readonly string[]> => (times++, Promise.resolve(found));
+    const answers: Parameters<typeof invented>[0] = { first: good, second: good };
+    const { orders, asked, clock } = invented(answers, { url: ["http://first:1"], findAddresses });
+    await orders.info();
+    expect(times).toBe(0);
+    answers.first = down;
+    const call = orders.info();
+    await clock.advance(40);
+    expect([times, take(asked)]).toEqual([1, ["first", "first"]]);
+    found = ["http://second:1", "http://first:1"];
+    await clock.advance(10_000);
+    expect((await call).id).toBe("orders");
+    expect([times, asked]).toEqual([2, ["first", "second"]]);
+  });
+
+  it.each<[string, () => Promise<readonly (string | ForeignAddress)[]>]>([
+    ["fails", () => Promise.reject(new Error("no directory either"))],
+    ["knows none", () => Promise.resolve([])],
+    ["never answers", () => new Promise(() => undefined)],
+    ["names one that may not have the token", () => Promise.resolve([new ForeignAddress("http://second:1")])],
+    ["names one of another channel", () => Promise.resolve(["http://first:1/channels/orders", "http://second:1/channels/prices"])],
+  ])("stays with those that it knows where who is asked %s", async (_what, findAddresses) => {
+    const answers: Parameters<typeof invented>[0] = { first: down, second: good };
+    const { orders, asked, clock } = invented(answers, { url: ["http://first:1"], origins: ["http://first:1"], findAddresses });
+    const call = orders.info();
+    await clock.advance(1_000);
+    answers.first = good;
+    await clock.advance(5_000);
+    expect((await call).id).toBe("orders");
+    expect([...new Set(asked)]).toEqual(["first"]);
   });
 });
 

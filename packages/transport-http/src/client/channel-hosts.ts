@@ -1,6 +1,8 @@
 import { ForeignAddress, SSSNError } from "@sssn/core";
 import { refusalOf } from "./allowed-address.js";
 import { channelUrl } from "./channel-url.js";
+import type { Hosts } from "./host-connection.js";
+import type { HttpChannelOptions } from "./http-channel-options.js";
 
 /** A channel, and where it is. */
 export interface ChannelHosts {
@@ -36,4 +38,19 @@ export function channelHosts(
   const urls = [...new Set(hosts.map(({ url }) => url))];
   const allowed = urls.filter((url) => hosts.some((host) => host.url === url && !host.refusal));
   return { id: first.id, urls, allowed, refusal: allowed.length > 0 ? undefined : first.refusal };
+}
+
+/** What a connection is made of: nothing is sent to an address that may not be sent a token, whoever has found it and whenever. */
+export function connectionHosts(
+  { id, urls, allowed, refusal }: ChannelHosts,
+  { findAddresses, origins }: Pick<HttpChannelOptions, "findAddresses" | "origins">,
+): Hosts {
+  if (refusal) return { urls, refusal };
+  const find =
+    findAddresses &&
+    (async (): Promise<readonly string[]> => {
+      const found = await findAddresses();
+      return found.length === 0 ? [] : channelHosts(found, id, origins).allowed;
+    });
+  return { urls: allowed, find };
 }

@@ -46,11 +46,19 @@ export class Address {
  * rest is over.
  */
 export class HostAddresses {
-  readonly #all: readonly Address[];
+  readonly #clock: Clock;
+  #all: readonly Address[];
 
   /** @param urls one at least. */
   constructor(urls: readonly string[], clock: Clock) {
+    this.#clock = clock;
     this.#all = urls.map((url) => new Address(url, clock));
+  }
+
+  /** The channel is there from now on. What is known of an address stays known. @param urls none: nobody can say where it is now. */
+  replace(urls: readonly string[]): void {
+    if (urls.length === 0) return;
+    this.#all = urls.map((url) => this.#all.find((known) => known.url === url) ?? new Address(url, this.#clock));
   }
 
   get count(): number {

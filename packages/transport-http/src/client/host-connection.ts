@@ -22,6 +22,16 @@ export interface ConnectionOptions {
   readonly clock?: Clock;
 }
 
+/** The hosts of a channel. */
+export interface Hosts {
+  /** The channel's URL at each of them, one at least. */
+  readonly urls: readonly string[];
+  /** Why nothing may be sent to any of them. */
+  readonly refusal?: SSSNError | undefined;
+  /** Where they are now. */
+  readonly find?: (() => Promise<readonly string[]>) | undefined;
+}
+
 export interface Call {
   readonly method?: "GET" | "POST";
   readonly path: string;
@@ -58,8 +68,8 @@ export class HostConnection {
   readonly clock: Clock;
   readonly tokens: TokenHolder;
   readonly #addresses: HostAddresses;
-  /** Why nothing may be sent to any address. */
-  readonly #refusal: SSSNError | undefined;
+  readonly #hosts: Hosts;
+  #isFinding = false;
   readonly #fetch: typeof fetch;
   readonly #timeoutMs: number;
   readonly #attempts: number;
@@ -68,11 +78,11 @@ export class HostConnection {
   readonly events = new EventSource<{ connection: ConnectionState }>();
   #isReachable = true;
 
-  /** @param urls of the channel at its hosts, one at least. @throws SSSNError `invalid_argument`. */
-  constructor(urls: readonly string[], options: ConnectionOptions, refusal?: SSSNError) {
-    this.#refusal = refusal;
+  /** @throws SSSNError `invalid_argument`. */
+  constructor(hosts: Hosts, options: ConnectionOptions) {
+    this.#hosts = hosts;
     this.clock = options.clock ?? systemClock;
-    this.#addresses = new HostAddresses(urls, this.clock);
+    this.#addresses = new HostAddresses(hosts.urls, this.clock);
     this.#fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
     this.#timeoutMs = validateInteger("timeoutMs", options.timeoutMs ?? 30_000, 1, 2_147_483_647);
     this.tokens = new TokenHolder(options.token, this.clock, this.#timeoutMs);
@@ -120,7 +130,22 @@ export class HostConnection {
   #goesOn(address: Address, begunAt: number, error: unknown): boolean {
     if (!isHostsFault(error)) return false;
     address.failed(begunAt);
-    return this.#addresses.hasRested;
+    const hasOther = this.#addresses.hasRested;
+    if (!hasOther) void this.#find();
+    return hasOther;
+  }
+
+  /** No address works: the channel may have moved. This is asked beside the next attempts, which do not wait for it. */
+  async #find(): Promise<void> {
+    if (!this.#hosts.find || this.#isFinding) return;
+    this.#isFinding = true;
+    try {
+      this.#addresses.replace(await this.#hosts.find());
+    } catch {
+      // Who could say it can't be reached either: the next attempt that fails asks again.
+    } finally {
+      this.#isFinding = false;
+    }
   }
 
   /** One call and its whole answer, within a deadline. */
@@ -174,7 +199,7 @@ export class HostConnection {
   }
 
   async #request(address: Address, call: Call): Promise<Response> {
-    if (this.#refusal) throw this.#refusal;
+    if (this.#hosts.refusal) throw this.#hosts.refusal;
     const token = await this.tokens.current();
     const response = await this.#send(address, call, token);
     if (response.ok) {

@@ -9,6 +9,11 @@ export interface HttpChannelOptions<Content = unknown, Written = Content> extend
    */
   readonly url: string | ForeignAddress | readonly (string | ForeignAddress)[];
   /**
+   * Asked where the channel is now, when none of its addresses works; calls and streams go on there. Default: it stays where it is. A directory
+   * gives it to what it connects.
+   */
+  readonly findAddresses?: () => Promise<readonly (string | ForeignAddress)[]>;
+  /**
    * The origins that may be sent the token, such as `https://orders.example`. Needed for an address that somebody else has said, as a
    * directory does; one that is written here is allowed by being written. Nothing is sent to any other: of several addresses it is left out, and where none is left, calls are refused.
    */
@@ -24,6 +29,7 @@ export interface HttpChannelOptions<Content = unknown, Written = Content> extend
 /** What an HTTP channel is told; anything else is a mistake. */
 export const HTTP_CHANNEL_OPTIONS: ReadonlySet<string> = new Set<keyof HttpChannelOptions>([
   "url",
+  "findAddresses",
   "origins",
   "id",
   "contract",

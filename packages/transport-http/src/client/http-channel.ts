@@ -35,7 +35,7 @@ import {
   type WriteReceipt,
 } from "@sssn/core";
 import { randomToken } from "@sssn/core/log-state";
-import { channelHosts, type ChannelHosts } from "./channel-hosts.js";
+import { channelHosts, connectionHosts, type ChannelHosts } from "./channel-hosts.js";
 import { queryText } from "./channel-url.js";
 import { HostConnection } from "./host-connection.js";
 import { HTTP_CHANNEL_OPTIONS, type HttpChannelOptions } from "./http-channel-options.js";
@@ -92,7 +92,7 @@ export class HttpChannel<Content = unknown, Written = Content>
     this.#options = options;
     this.#call = call;
     this.#logger = guardLogger(options.logger ?? consoleLogger);
-    this.#connection = connection ?? new HostConnection(hosts.refusal ? hosts.urls : hosts.allowed, options, hosts.refusal);
+    this.#connection = connection ?? new HostConnection(connectionHosts(hosts, options), options);
     this.#writes = new WriteBatcher({
       one: (entry) => this.post("/messages", entry),
       many: async (messages) => (await this.post<{ receipts: WriteReceipt[] }>("/messages/batch", { messages })).receipts,

@@ -3,7 +3,9 @@ import { HttpChannel } from "./http-channel.js";
 import type { HttpChannelOptions } from "./http-channel-options.js";
 
 /** How channels that a directory has found are connected to: with which token, and to which origins it may go. */
-export type HttpConnectorOptions = Omit<HttpChannelOptions, "url" | "id" | "origins"> & { readonly origins: readonly string[] };
+export type HttpConnectorOptions = Omit<HttpChannelOptions, "url" | "findAddresses" | "id" | "origins"> & {
+  readonly origins: readonly string[];
+};
 
 /**
  * What a directory connects with: makes a channel of an endpoint that it has found. The token goes to the named origins, and to no other that
@@ -17,5 +19,6 @@ export type HttpConnectorOptions = Omit<HttpChannelOptions, "url" | "id" | "orig
  * ```
  */
 export function httpConnector(options: HttpConnectorOptions): (endpoint: ForeignEndpoint, info: Pick<ChannelInfo, "id">) => HttpChannel {
-  return ({ url, addresses = [url] }, { id }) => new HttpChannel({ ...options, url: addresses, id });
+  return ({ url, addresses = [url], findAddresses }, { id }) =>
+    new HttpChannel({ ...options, url: addresses, id, ...(findAddresses ? { findAddresses } : {}) });
 }
