@@ -234,8 +234,8 @@ export class DiscoveryChannel extends BaseChannel<Registration> implements Chann
   override async remove(adminId: string, ids: readonly string[]): Promise<number> {
     await this.authorize(adminId, "remove");
     // What it has replaced would come back in its place.
-    await this.#followed.tidy(new Set(ids));
-    return this.#removing(() => super.remove(adminId, ids));
+    const replaced = await this.#followed.tidy(new Set(ids));
+    return replaced + (await this.#removing(() => super.remove(adminId, ids)));
   }
 
   override async clear(adminId: string, filter?: ClearFilter<Registration>): Promise<number> {

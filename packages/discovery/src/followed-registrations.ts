@@ -76,9 +76,9 @@ export class FollowedRegistrations {
     return this.#inTurn(async () => {
       for (let comparison = 0; comparison < MOST_COMPARISONS; comparison++) {
         await this.catchUp();
-        const { count, last } = await this.#log().stats();
-        // What was written meanwhile is in one of the figures only.
-        if (last !== this.position) continue;
+        const { count } = await this.#log().stats();
+        // What was written meanwhile may have been counted, and was not read.
+        if ((await this.#log().bounds()).last !== this.position) continue;
         if (count === this.#view.count) return;
         await this.#readAnew();
       }
@@ -101,22 +101,26 @@ export class FollowedRegistrations {
   /**
    * Removes what has expired or was replaced. What comes meanwhile stays: nobody has looked at it.
    *
-   * @param except ids of messages that stay.
+   * @returns how many of the named messages were among it.
    */
-  async tidy(except: ReadonlySet<string> = new Set()): Promise<void> {
+  async tidy(named: ReadonlySet<string> = new Set()): Promise<number> {
     await this.catchUp();
     const [view, log] = [this.#view, this.#log()];
     const { position } = view.reader;
     const now = log.now();
     view.index.prune(now);
     const live = view.index.liveSequences(now);
+    let found = 0;
+    // From the front, so that what was withdrawn goes before its withdrawal does.
     for (let after = 0; after < position;) {
       const page = await log.read({ after, limit: PAGE, maxBytes: this.#maxBytes });
-      const replaced = page.messages.filter(({ id, sequence }) => sequence <= position && !live.has(sequence) && !except.has(id));
-      if (replaced.length > 0) view.count -= await log.remove(replaced.map(({ id }) => id));
-      if (page.position <= after) return;
+      const ids = page.messages.filter(({ sequence }) => sequence <= position && !live.has(sequence)).map(({ id }) => id);
+      if (ids.length > 0) view.count -= await log.remove(ids);
+      found += ids.filter((id) => named.has(id)).length;
+      if (page.position <= after) break;
       after = page.position;
     }
+    return found;
   }
 
   /**

@@ -290,6 +290,19 @@ describe("what an admin removes at one host", () => {
     expect([ids(here), ids(there), (await here.stats("admin")).count]).toEqual([[], [], 0]);
   });
 
+  it("is counted whether it still held or not", async () => {
+    const { here } = await hosts();
+    const receipts = [await here.registerChannel("shop", info("orders", "old")), await here.registerChannel("shop", info("orders", "new"))];
+    await here.registerChannel("shop", info("prices"));
+    expect(
+      await here.remove(
+        "admin",
+        receipts.map(({ id }) => id),
+      ),
+    ).toBe(2);
+    expect([ids(here), (await here.stats("admin")).count]).toEqual([["prices"], 1]);
+  });
+
   it.each([
     ["by the host that reads", "there"],
     ["elsewhere", "here"],
@@ -343,6 +356,24 @@ describe("what an admin removes at one host", () => {
 });
 
 describe("maintenance", () => {
+  it("removes what has expired at one host at a time, and at the other when that one has ended", async () => {
+    let removals = 0;
+    const { clock, here, there } = await hosts(
+      (beside) =>
+        new OddStore(beside, (log) => {
+          const remove = log.remove.bind(log);
+          return { remove: (ids) => (removals++, remove(ids)) };
+        }),
+    );
+    await here.registerChannel("shop", info("orders"), 1_000);
+    await clock.advance(60_000);
+    expect([(await there.stats("admin")).count, removals]).toEqual([0, 0]);
+    await there.registerChannel("shop", info("orders"), 1_000);
+    await here.drain();
+    await clock.advance(60_000);
+    expect([(await there.stats("admin")).count, removals]).toEqual([0, 1]);
+  });
+
   it("removes nothing that came after it had looked", async () => {
     let during: (() => Promise<unknown>) | undefined;
     const { here, there } = await hosts(

@@ -10,6 +10,7 @@ import {
   type CursorInfo,
   type CursorKey,
   type CursorsRequest,
+  type EvictOptions,
   type GroupStats,
   type LogBounds,
   type LogCounts,
