@@ -2,7 +2,6 @@ import {
   SSSNError,
   type AppendOptions,
   type Cancel,
-  type ChannelLog,
   type ChannelMessage,
   type ClaimPage,
   type ClaimRequest,
@@ -30,6 +29,7 @@ import {
   deletedLog,
   groupStats,
   type LogView,
+  type LogWithWork,
 } from "@sssn/core/log-state";
 import { lookUpIds, planAppend, planNew, type AppendContext } from "./appending.js";
 import type { Database } from "./database-folder.js";
@@ -43,11 +43,8 @@ import { LogState } from "./log-state.js";
 import { MessageReader, recipientsFor } from "./message-reader.js";
 import { chooseVictims, earlierOfKeys, planForgetting, planRemoval, sparedDead, type RemovalContext } from "./removing.js";
 
-/** What a log does itself; what is done with the work of its groups, {@link WorkGroups} does. */
-type GuardedLog = Omit<ChannelLog, "settle" | "setRegime" | "cancel" | "reschedule" | "job" | "jobs" | "dead" | "forwarded" | "requeue">;
-
 /** One channel in the database. Decides in memory, in one turn of the event loop, and answers when the decision is stored. */
-export class LevelChannelLog implements GuardedLog {
+export class LevelChannelLog implements LogWithWork {
   readonly channelId: string;
   readonly #entry: Required<ChannelEntry>;
   readonly #engine: Engine;

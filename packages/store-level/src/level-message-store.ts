@@ -16,7 +16,7 @@ import { decideAddressed } from "@sssn/core/log-state";
 import { ChannelRegister } from "./channel-register.js";
 import { Engine } from "./engine.js";
 import { LevelHolds } from "./level-holds.js";
-import { guardLog } from "./guarded-log.js";
+import { guardLevelLog } from "./guarded-log.js";
 import { LevelChannelLog } from "./level-channel-log.js";
 
 /** Where a store lies, and what its acknowledgements survive. */
@@ -112,7 +112,7 @@ export class LevelMessageStore implements MessageStore {
   async #open(channelId: string, { addressed, clock = this.#clock }: LogOptions): Promise<OpenLog> {
     const entry = await this.#register.enter(channelId, addressed);
     const level = await LevelChannelLog.open(this.#engine, channelId, entry, clock);
-    return { level, log: guardLog(level, this.#engine), addressed: entry.addressed };
+    return { level, log: guardLevelLog(level, this.#engine), addressed: entry.addressed };
   }
 
   /** @throws SSSNError `store_closed`, `store_locked`, `store_unavailable`, `store_corrupted`. */

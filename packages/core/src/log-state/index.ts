@@ -19,6 +19,7 @@ export { type LaneSource, type SizedMessage, type WaitingMessage } from "./lane-
 export { LogClock } from "./log-clock.js";
 export { cursorInfo, movedTrace, traceOfPosition, type CursorTrace, type CursorView } from "./cursor-trace.js";
 export { MOST_CURSOR_STATS, cursorStats, groupCounts, groupStats, type LogView } from "./log-stats.js";
+export { guardLog, type LogGuard, type LogWithWork } from "./guard-log.js";
 export { Holds, checkHold } from "./holds.js";
 export { IntervalSet, type Interval } from "./interval-set.js";
 export { FreshStep, type Step } from "./step.js";

@@ -3,6 +3,7 @@ import { SSSNError } from "../errors.js";
 import { ClaimLedger } from "../log-state/claim-ledger.js";
 import type { StoredLedger } from "../log-state/claim-record.js";
 import { checkLast, checkPosition, checkSameMessage, toMessage } from "../log-state/checks.js";
+import type { LogWithWork } from "../log-state/guard-log.js";
 import { LogClock } from "../log-state/log-clock.js";
 import { MOST_CURSOR_STATS, cursorStats, groupCounts, groupStats, type LogView } from "../log-state/log-stats.js";
 import { randomToken, sequenceToken } from "../log-state/random.js";
@@ -12,38 +13,27 @@ import { COMMON_LANE } from "../log-state/work-lane.js";
 import type { ChannelMessage, MessageDraft, WriteReceipt } from "../message.js";
 import type {
   AppendOptions,
-  ChannelLog,
   ClaimPage,
   ClaimRequest,
   CursorInfo,
   CursorKey,
   CursorsRequest,
-  DeadMessage,
-  DeadRequest,
   EvictOptions,
-  GroupRegime,
   GroupStats,
-  JobInfo,
-  JobPage,
-  JobsRequest,
   LogBounds,
   LogCounts,
   LogPage,
   LogPredecessor,
   LogStats,
-  OrderResult,
   ReadRequest,
-  Rescheduling,
   RetentionPolicy,
-  SettleResult,
-  Settlement,
 } from "../ports/message-store.js";
 import { MemoryCursors } from "./memory-cursors.js";
 import { memoryGroupLog } from "./memory-group-log.js";
 import { MemoryMessages } from "./memory-messages.js";
 
 /** One channel in memory. */
-export class MemoryChannelLog implements ChannelLog {
+export class MemoryChannelLog implements LogWithWork {
   readonly channelId: string;
   /** Whether it keeps an index per recipient. */
   readonly addressed: boolean;
@@ -57,7 +47,7 @@ export class MemoryChannelLog implements ChannelLog {
   #groups: WorkGroups;
   readonly #listeners = new Set<() => void>();
   #maxDeliveries = Infinity;
-  #closed: SSSNError | undefined;
+  #refusal: SSSNError | undefined;
 
   constructor(channelId: string, clock: Clock, logClock: Clock, addressed: boolean) {
     this.channelId = channelId;
@@ -96,7 +86,6 @@ export class MemoryChannelLog implements ChannelLog {
   }
 
   async append(drafts: readonly MessageDraft[], { ifLast }: AppendOptions = {}): Promise<readonly WriteReceipt[]> {
-    this.#assertOpen();
     this.#messages.forgetOldIds(this.#clock.now());
     const inBatch = new Map<string, ChannelMessage>();
     const fresh: ChannelMessage[] = [];
@@ -134,7 +123,6 @@ export class MemoryChannelLog implements ChannelLog {
   }
 
   async read({ after, limit, audience, maxBytes = Infinity }: ReadRequest): Promise<LogPage> {
-    this.#assertOpen();
     checkPosition(this.channelId, after, this.#messages.last);
     const first = this.#messages.first;
     const skipped = Math.max(0, first - 1 - after);
@@ -146,17 +134,14 @@ export class MemoryChannelLog implements ChannelLog {
   }
 
   async readBefore({ before, limit, maxBytes }: { before: number; limit: number; maxBytes?: number }): Promise<LogPage> {
-    this.#assertOpen();
     return Promise.resolve({ ...this.#messages.scanBack(before, limit, maxBytes), skipped: 0 });
   }
 
   async get(id: string): Promise<ChannelMessage | undefined> {
-    this.#assertOpen();
     return Promise.resolve(this.#messages.get(this.#messages.sequenceOf(id) ?? 0));
   }
 
   async bounds(): Promise<LogBounds> {
-    this.#assertOpen();
     return Promise.resolve({ first: this.#messages.first, last: this.#messages.last });
   }
 
@@ -170,12 +155,10 @@ export class MemoryChannelLog implements ChannelLog {
   }
 
   async cursor(key: CursorKey): Promise<number | undefined> {
-    this.#assertOpen();
     return Promise.resolve(this.#cursors.get(key)?.sequence);
   }
 
   async moveCursor(key: CursorKey, sequence: number, { rewind = false }: { rewind?: boolean } = {}): Promise<number> {
-    this.#assertOpen();
     checkPosition(this.channelId, sequence, this.#messages.last);
     const current = this.#cursors.get(key)?.sequence;
     const moved = rewind ? sequence : Math.max(current ?? 0, sequence);
@@ -184,9 +167,13 @@ export class MemoryChannelLog implements ChannelLog {
   }
 
   async claim(request: ClaimRequest): Promise<ClaimPage> {
-    this.#assertOpen();
     if (request.audience !== undefined) this.#checkedLane(request.audience);
     return this.#groups.claim(request);
+  }
+
+  /** What is done with the work of its groups. */
+  get work(): WorkGroups {
+    return this.#groups;
   }
 
   /** Settles what nobody needs to be handed any more. */
@@ -208,53 +195,7 @@ export class MemoryChannelLog implements ChannelLog {
     for (const ledger of this.#ledgers.values()) ledger.takeChanges();
   }
 
-  async settle(group: string, readerId: string, settlements: readonly Settlement[]): Promise<readonly SettleResult[]> {
-    this.#assertOpen();
-    return this.#groups.settle(group, readerId, settlements);
-  }
-
-  async setRegime(group: string, regime: GroupRegime): Promise<void> {
-    this.#assertOpen();
-    return this.#groups.setRegime(group, regime);
-  }
-
-  async cancel(group: string, ids: readonly string[], reason?: string): Promise<readonly OrderResult[]> {
-    this.#assertOpen();
-    return this.#groups.cancel(group, ids, reason);
-  }
-
-  async reschedule(group: string, ids: readonly string[], to: Rescheduling): Promise<readonly OrderResult[]> {
-    this.#assertOpen();
-    return this.#groups.reschedule(group, ids, to);
-  }
-
-  async job(group: string, id: string): Promise<JobInfo | undefined> {
-    this.#assertOpen();
-    return this.#groups.job(group, id);
-  }
-
-  async jobs(group: string, request: JobsRequest): Promise<JobPage> {
-    this.#assertOpen();
-    return this.#groups.jobs(group, request);
-  }
-
-  async dead(group: string, request: DeadRequest): Promise<readonly DeadMessage[]> {
-    this.#assertOpen();
-    return this.#groups.dead(group, request);
-  }
-
-  async forwarded(group: string, ids: readonly string[]): Promise<void> {
-    this.#assertOpen();
-    return this.#groups.forwarded(group, ids);
-  }
-
-  async requeue(group: string, ids?: readonly string[]): Promise<number> {
-    this.#assertOpen();
-    return this.#groups.requeue(group, ids);
-  }
-
   async evict(policy: RetentionPolicy, { most = Infinity }: EvictOptions = {}): Promise<number> {
-    this.#assertOpen();
     this.#expire();
     const oldest = this.#clock.now() - (policy.maxAgeMs ?? Infinity);
     await this.#groups.forget(policy);
@@ -278,7 +219,6 @@ export class MemoryChannelLog implements ChannelLog {
   }
 
   async remove(ids: readonly string[]): Promise<number> {
-    this.#assertOpen();
     const sequences = new Set(
       ids.map((id) => this.#messages.sequenceOf(id) ?? 0).filter((sequence) => this.#messages.get(sequence) !== undefined),
     );
@@ -315,7 +255,6 @@ export class MemoryChannelLog implements ChannelLog {
   }
 
   async untouched(): Promise<Omit<GroupStats, "group">> {
-    this.#assertOpen();
     this.#expire();
     const { group: _group, ...counts } = await groupStats("", this.#newLedger(), this.#view());
     return counts;
@@ -332,7 +271,6 @@ export class MemoryChannelLog implements ChannelLog {
   }
 
   async counts(): Promise<LogCounts> {
-    this.#assertOpen();
     const view = this.#view();
     return Promise.resolve({
       count: this.#messages.count,
@@ -345,7 +283,6 @@ export class MemoryChannelLog implements ChannelLog {
   }
 
   async cursors(request: CursorsRequest): Promise<readonly CursorInfo[]> {
-    this.#assertOpen();
     return Promise.resolve(this.#cursors.list(request, this.#view()));
   }
 
@@ -358,14 +295,12 @@ export class MemoryChannelLog implements ChannelLog {
   }
 
   async deleteGroup(group: string): Promise<boolean> {
-    this.#assertOpen();
     const existed = this.#groups.delete(group);
     if (existed) this.#changed();
     return Promise.resolve(existed);
   }
 
   async deleteCursor(key: CursorKey): Promise<boolean> {
-    this.#assertOpen();
     return Promise.resolve(this.#cursors.delete(key));
   }
 
@@ -374,9 +309,14 @@ export class MemoryChannelLog implements ChannelLog {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** What every call is answered with, if it is closed. */
+  get refusal(): SSSNError | undefined {
+    return this.#refusal;
+  }
+
   /** @param error what every call is answered with from now on. */
   close(error: SSSNError): void {
-    this.#closed = error;
+    this.#refusal = error;
     this.#changed();
     this.#listeners.clear();
   }
@@ -393,10 +333,6 @@ export class MemoryChannelLog implements ChannelLog {
 
   #changed(): void {
     for (const listener of [...this.#listeners]) listener();
-  }
-
-  #assertOpen(): void {
-    if (this.#closed) throw this.#closed;
   }
 }
 /** What is left of a group when everything behind a sequence is lost: what is settled, and what bounds it. */

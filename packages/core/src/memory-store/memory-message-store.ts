@@ -68,10 +68,10 @@ export class MemoryMessageStore implements MessageStore {
 
   #handleOf(log: MemoryChannelLog): ChannelLog {
     const known = this.#handles.get(log.channelId);
-    if (known?.isOf(log)) return known;
+    if (known?.isOf(log)) return known.log;
     const handle = new MemoryLogHandle(log);
     this.#handles.set(log.channelId, handle);
-    return handle;
+    return handle.log;
   }
 
   async list(): Promise<readonly string[]> {

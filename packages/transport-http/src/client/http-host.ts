@@ -65,7 +65,7 @@ export class HttpHost {
   constructor(options: HttpHostOptions) {
     refuseUnknownOptions("HttpHost", options, OPTIONS);
     this.#url = hostUrl(String(options.url));
-    this.#connection = new HostConnection([this.#url], options, refusalOf(options.url, options.origins));
+    this.#connection = new HostConnection({ urls: [this.#url], refusal: refusalOf(options.url, options.origins) }, options);
   }
 
   /** Where it is. */
