@@ -138,9 +138,13 @@ export class DiscoveryChannel extends BaseChannel<Registration> implements Chann
       {
         ttlMs: this.#ttlMs,
         clock: this.options.clock,
-        write: (registration) =>
-          this.#register(registrantId, [registration], undefined, ([checked], condition) =>
-            this.ingestAs(registrantId, checked as Registration, condition),
+        write: (registrations) =>
+          this.#register(registrantId, registrations, undefined, (checked, condition) =>
+            this.ingestBatchAs(
+              registrantId,
+              checked.map((content) => ({ content })),
+              condition,
+            ),
           ),
         failed: (error) => this.report("maintain", error),
       },

@@ -2,6 +2,7 @@ import {
   Ticker,
   consoleLogger,
   guardLogger,
+  isSSSNError,
   systemClock,
   toError,
   validateInteger,
@@ -16,13 +17,16 @@ import {
 import { randomToken } from "@sssn/core/log-state";
 import { DEFAULT_TTL_MS, type Registration } from "./registration.js";
 
+const MOST_AT_ONCE = 100;
+
 /** How registrations are written, and how long one lives. */
 export interface RegistrationKeeping {
   readonly ttlMs: number;
   readonly clock: Clock;
-  write(registration: Registration): Promise<unknown>;
+  /** All or none. */
+  write(registrations: readonly Registration[]): Promise<unknown>;
   /** Told when a refresh failed; the next one comes. */
-  failed(error: Error): void;
+  readonly failed: (error: Error) => void;
 }
 
 /**
@@ -40,11 +44,8 @@ export async function keepRegistered(
     ...channels.map((channel) => ({ type: "channel" as const, id: channel.id, host, ttlMs, channel: asRegistered(channel) })),
     ...systems.map((system) => ({ type: "system" as const, id: system.id, host, ttlMs, system })),
   ];
-  const writeAll = async (all: readonly Registration[]): Promise<void> => {
-    for (const registration of all) await keeping.write(registration);
-  };
-  await writeAll(registrations);
-  const refresh = (): Promise<void> => writeAll(registrations).catch((thrown: unknown) => keeping.failed(toError(thrown)));
+  await eachBatch(registrations, (batch) => keeping.write(batch));
+  const refresh = (): Promise<void> => writeWhatIsOurs(keeping, registrations, keeping.failed);
   const heartbeat = new Ticker(clock, ttlMs / 3, refresh, { background: true });
   heartbeat.start();
   const withdrawals = registrations.map(({ type, id }): Registration => ({
@@ -56,7 +57,9 @@ export async function keepRegistered(
   return {
     withdraw: async () => {
       await heartbeat.stop();
-      await writeAll(withdrawals);
+      const errors: Error[] = [];
+      await writeWhatIsOurs(keeping, withdrawals, (error) => errors.push(error));
+      if (errors[0]) throw errors[0];
     },
   };
 }
@@ -64,6 +67,24 @@ export async function keepRegistered(
 /** What the operator of a channel wants to know is not for everybody who looks for it; the channel itself tells it. */
 function asRegistered({ retention: _retention, maintenanceIntervalMs: _maintenanceIntervalMs, ...channel }: ChannelInfo): ChannelInfo {
   return channel;
+}
+
+/** Hosts that start together are in each other's way less often when each writes once. */
+async function eachBatch(all: readonly Registration[], write: (batch: readonly Registration[]) => Promise<unknown>): Promise<void> {
+  for (let first = 0; first < all.length; first += MOST_AT_ONCE) await write(all.slice(first, first + MOST_AT_ONCE));
+}
+
+/** An id that has gone to somebody else takes none of the others with it. */
+function writeWhatIsOurs(keeping: RegistrationKeeping, all: readonly Registration[], failed: (error: Error) => void): Promise<void> {
+  const tell = (thrown: unknown): void => failed(toError(thrown));
+  return eachBatch(all, async (batch) => {
+    try {
+      await keeping.write(batch);
+    } catch (thrown) {
+      if (!isSSSNError(thrown, "insufficient_role")) return tell(thrown);
+      for (const registration of batch) await keeping.write([registration]).catch(tell);
+    }
+  });
 }
 
 /** How a {@link Registrar} registers. */
@@ -108,7 +129,11 @@ export class Registrar implements ChannelDirectory {
       {
         ttlMs: this.#ttlMs,
         clock: this.#clock,
-        write: (registration) => this.#channel.write(registrantId, registration),
+        write: (registrations) =>
+          this.#channel.writeBatch(
+            registrantId,
+            registrations.map((content) => ({ content })),
+          ),
         failed: (error) =>
           this.#logger.warn({ channel: this.#channel.id, err: error }, "a registration could not be refreshed; it is tried again"),
       },

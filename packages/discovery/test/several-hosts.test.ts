@@ -238,6 +238,36 @@ describe("a channel that several hosts serve", () => {
     expect([ids(here), ids(there)]).toEqual([[], []]);
   });
 
+  it("is refreshed where another id of its host has gone to somebody else, and withdrawn in the end", async () => {
+    const { clock, here, there } = await hosts();
+    const failures: string[] = [];
+    here.events.on("error", ({ error }) => failures.push(isSSSNError(error) ? error.code : error.message));
+    const registration = await here.publish("shop", [info("orders", "h1"), info("prices", "h1")], []);
+    await there.clear("admin", ({ content }) => content.id === "orders");
+    await there.registerChannel("heir", info("orders", "heir"), 600_000);
+    await clock.advance(120_000);
+    expect([hostnames(here, "orders"), hostnames(here, "prices")]).toEqual([["heir"], ["h1"]]);
+    expect(new Set(failures)).toEqual(new Set(["insufficient_role"]));
+    await expect(registration.withdraw()).rejects.toMatchObject({ code: "insufficient_role" });
+    expect([hostnames(here, "orders"), hostnames(here, "prices")]).toEqual([["heir"], []]);
+  });
+
+  it("is registered with all others of its host at once, so that hosts which start together wait for each other a few times only", async () => {
+    let appends = 0;
+    const { clock, here, there } = await hosts(
+      (beside) =>
+        new OddStore(beside, (log) => {
+          const append = log.append.bind(log);
+          return { append: (drafts, options) => (appends++, append(drafts, options)) };
+        }),
+    );
+    const many = (host: string) => Array.from({ length: 150 }, (_, index) => info(`c${index}`, host));
+    await done(clock, Promise.all([here.publish("shop", many("h1"), []), there.publish("shop", many("h2"), [])]));
+    await clock.advance(0);
+    expect([here, there].map((discovery) => discovery.findChannels().flatMap(({ endpoints }) => endpoints).length)).toEqual([300, 300]);
+    expect(appends).toBeLessThan(10);
+  });
+
   it("is found at the others when one is gone without a word", async () => {
     const clock = newClock();
     const store = new MemoryMessageStore({ clock });

@@ -97,13 +97,22 @@ export abstract class WritableChannel<Content = unknown, Written = Content> exte
 
   /** Writes without asking for a right, on behalf of the host; also while the channel drains, so that what is under way is finished. */
   protected async ingestAs(senderId: string, content: Written, options: WriteOptions & WriteCondition = {}): Promise<WriteReceipt> {
-    const { log } = this;
     const { ifLast, ...rest } = options;
-    const condition = ifLast === undefined ? {} : { ifLast };
-    const [receipt] = await this.pending.track(1, async () =>
-      this.#append(log, [await makeDraft(this.options, senderId, content, rest)], condition),
-    );
+    const [receipt] = await this.ingestBatchAs(senderId, [{ content, ...rest }], ifLast === undefined ? {} : { ifLast });
     return receipt as WriteReceipt;
+  }
+
+  /** The same with many, all or none. */
+  protected async ingestBatchAs(
+    senderId: string,
+    entries: readonly WriteEntry<Written>[],
+    condition: WriteCondition = {},
+  ): Promise<readonly WriteReceipt[]> {
+    const { log } = this;
+    return this.pending.track(entries.length, async () => {
+      const drafts = entries.map(({ content, ...options }) => makeDraft(this.options, senderId, content, options));
+      return this.#append(log, await Promise.all(drafts), condition);
+    });
   }
 
   async #append(log: ChannelLog, drafts: readonly MessageDraft[], condition: AppendOptions = {}): Promise<readonly WriteReceipt[]> {
