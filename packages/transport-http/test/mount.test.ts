@@ -130,6 +130,24 @@ describe("what is mounted", () => {
     await expect(fetch(`${host.url}/console`).then((response) => response.text())).rejects.toThrow();
   });
 
+  it("is answered for once when it hands a request on twice: the connection goes on", async () => {
+    const host = await publish();
+    host.transport.mount("/twice", (_request, _response, next) => {
+      next();
+      next();
+    });
+    host.transport.mount("/console", saying("mounted"));
+    const socket = connect(Number(new URL(host.url).port), "127.0.0.1");
+    let text = "";
+    socket.on("data", (chunk: Buffer) => (text += chunk.toString()));
+    const closed = once(socket, "close");
+    socket.write("GET /twice HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    await expect.poll(() => text).toContain('"code":"not_found"');
+    socket.write("GET /console HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    await closed;
+    expect(text).toContain("mounted");
+  });
+
   it("is logged under its prefix, with the id that its answer carries, once", async () => {
     const host = await publish();
     const told: RequestRecord[] = [];
