@@ -1,4 +1,5 @@
 import {
+  refuseUnknownOptions,
   ForeignAddress,
   LogReader,
   SSSNError,
@@ -18,6 +19,8 @@ import {
   type SystemDescriptor,
 } from "@sssn/core";
 import { RegistrationIndex, type ChannelQuery, type DirectoryEntry, type SystemQuery } from "./registration-index.js";
+
+const OPTIONS: ReadonlySet<string> = new Set<keyof DirectoryOptions>(["connect", "clock", "logger"]);
 
 /** How a {@link Directory} reads and connects. */
 export interface DirectoryOptions {
@@ -69,6 +72,7 @@ export class Directory implements ChannelResolver {
 
   /** @param readerId in whose name the discovery channel is read. */
   constructor(channel: ChannelPort, readerId: string, options: DirectoryOptions = {}) {
+    refuseUnknownOptions("Directory", options, OPTIONS);
     this.#channel = channel;
     this.#readerId = readerId;
     this.#reader = new LogReader(channel, readerId, this.#index);

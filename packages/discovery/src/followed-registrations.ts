@@ -76,7 +76,7 @@ export class FollowedRegistrations {
     return this.#inTurn(async () => {
       for (let comparison = 0; comparison < MOST_COMPARISONS; comparison++) {
         await this.catchUp();
-        const { count } = await this.#log().stats();
+        const { count } = await this.#log().counts();
         // What was written meanwhile may have been counted, and was not read.
         if ((await this.#log().bounds()).last !== this.position) continue;
         if (count === this.#view.count) return;

@@ -1,4 +1,5 @@
 import {
+  refuseUnknownOptions,
   Ticker,
   consoleLogger,
   guardLogger,
@@ -87,6 +88,8 @@ function writeWhatIsOurs(keeping: RegistrationKeeping, all: readonly Registratio
   });
 }
 
+const OPTIONS: ReadonlySet<string> = new Set<keyof RegistrarOptions>(["ttlMs", "clock", "logger"]);
+
 /** How a {@link Registrar} registers. */
 export interface RegistrarOptions {
   /** How long a registration lives without a refresh, in ms from 100 to 7 days. Default 60 000. */
@@ -116,7 +119,9 @@ export class Registrar implements ChannelDirectory {
   readonly #logger: Logger;
 
   /** @throws SSSNError `invalid_argument`. */
-  constructor(channel: ChannelPort, { ttlMs = DEFAULT_TTL_MS, clock = systemClock, logger = consoleLogger }: RegistrarOptions = {}) {
+  constructor(channel: ChannelPort, options: RegistrarOptions = {}) {
+    refuseUnknownOptions("Registrar", options, OPTIONS);
+    const { ttlMs = DEFAULT_TTL_MS, clock = systemClock, logger = consoleLogger } = options;
     // Any channel may be handed in: it refuses what it does not take.
     this.#channel = channel as ChannelPort<Registration>;
     this.#ttlMs = validateInteger("ttlMs", ttlMs, 100, 7 * 24 * 3600 * 1000);

@@ -22,6 +22,8 @@ const PAGE = 1_000;
  * ```
  */
 export class ScheduleChannel extends BaseChannel<ScheduleRecord> {
+  static override readonly ownOptions: readonly string[] = [];
+  static override readonly foreignOptions: readonly string[] = ["retention"];
   readonly kind = "channel";
 
   constructor(options: ScheduleChannelOptions) {

@@ -3,6 +3,7 @@ import {
   SSSNError,
   describe,
   insufficientRole,
+  refuseUnknownOptions,
   invalidToken,
   isSSSNError,
   roleAllows,
@@ -60,6 +61,18 @@ export interface JWTSecurityOptions {
   readonly clock?: Clock;
 }
 
+const OPTIONS: ReadonlySet<string> = new Set<keyof JWTSecurityOptions>([
+  "secret",
+  "keys",
+  "keySet",
+  "issuer",
+  "audience",
+  "clockToleranceSeconds",
+  "claims",
+  "clock",
+  "revocations",
+]);
+
 /**
  * Checks JSON Web Tokens, with jose. Over HTTP, signature, algorithm, times, issuer, audience, role and channel scope are checked
  * before anything is dispatched. In process it allows everything: there the topology is the authority.
@@ -85,6 +98,7 @@ export class JWTChannelSecurity implements ChannelSecurity {
 
   /** @throws SSSNError `invalid_argument` for a weak or unfit key, and for what else is no option; `invalid_identifier` for the name of a list. */
   constructor(options: JWTSecurityOptions) {
+    refuseUnknownOptions("JWTChannelSecurity", options, OPTIONS);
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#tolerance = validateInteger("clockToleranceSeconds", options.clockToleranceSeconds ?? 0, 0, 5);

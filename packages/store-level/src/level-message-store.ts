@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import {
+  refuseUnknownOptions,
   SSSNError,
   consoleLogger,
   systemClock,
@@ -34,6 +35,8 @@ export interface LevelMessageStoreOptions {
   readonly logger?: Logger;
 }
 
+const OPTIONS: ReadonlySet<string> = new Set<keyof LevelMessageStoreOptions>(["folder", "durability", "clock", "logger"]);
+
 interface OpenLog {
   readonly level: LevelChannelLog;
   readonly log: ChannelLog;
@@ -67,6 +70,7 @@ export class LevelMessageStore implements MessageStore {
   #closing: Promise<void> | undefined;
 
   constructor(options: LevelMessageStoreOptions) {
+    refuseUnknownOptions("LevelMessageStore", options, OPTIONS);
     const { folder, durability = "flushed" } = options;
     if (typeof folder !== "string" || folder === "")
       throw new SSSNError("invalid_argument", 'LevelMessageStore needs a folder to keep its data in, such as { folder: "./data" }.');

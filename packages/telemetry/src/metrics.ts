@@ -1,6 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { SSSNError, type BaseChannel, type BaseSystem, type Cancel, type LogStats, type Worker } from "@sssn/core";
+import { SSSNError, refuseUnknownOptions, type BaseChannel, type BaseSystem, type Cancel, type LogStats, type Worker } from "@sssn/core";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
 /** A request as a transport tells of it; `HttpTransport`'s records fit. */
@@ -27,6 +27,7 @@ export interface MetricsOptions {
   readonly cursors?: boolean;
 }
 
+const OPTIONS: ReadonlySet<string> = new Set<keyof MetricsOptions>(["registry", "as", "cursors"]);
 const SHORTEST_TOKEN = 16;
 
 /**
@@ -58,6 +59,7 @@ export class SystemMetrics {
   #collecting: Promise<void> | undefined;
 
   constructor(options: MetricsOptions = {}) {
+    refuseUnknownOptions("SystemMetrics", options, OPTIONS);
     this.registry = options.registry ?? new Registry();
     this.#as = options.as ?? "metrics";
     this.#cursors = options.cursors ?? false;

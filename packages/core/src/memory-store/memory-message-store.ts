@@ -3,6 +3,7 @@ import { SSSNError } from "../errors.js";
 import { validateIdentifier, validateInteger } from "../identifiers.js";
 import { decideAddressed, deletedLog } from "../log-state/checks.js";
 import { Holds, checkHold } from "../log-state/holds.js";
+import { refuseUnknownOptions } from "../options.js";
 import type { ChannelLog, Hold, LogOptions, MessageStore, StoreCapabilities } from "../ports/message-store.js";
 import { MemoryChannelLog } from "./memory-channel-log.js";
 import { MemoryLogHandle } from "./memory-log-handle.js";
@@ -14,6 +15,8 @@ export interface MemoryStoreOptions {
   /** Another store, whose channels it shares: two hosts over one memory, such as a test of several hosts wants them. Default: none. */
   readonly beside?: MemoryMessageStore;
 }
+
+const OPTIONS: ReadonlySet<string> = new Set<keyof MemoryStoreOptions>(["clock", "beside"]);
 
 /**
  * Keeps channels in memory: the reference for what a store does, and the store for tests. Nothing survives the process, nor the last of the stores that share
@@ -47,7 +50,9 @@ export class MemoryMessageStore implements MessageStore {
   readonly #handles = new Map<string, MemoryLogHandle>();
   #closed = false;
 
-  constructor({ clock, beside }: MemoryStoreOptions = {}) {
+  constructor(options: MemoryStoreOptions = {}) {
+    refuseUnknownOptions("MemoryMessageStore", options, OPTIONS);
+    const { clock, beside } = options;
     this.#clock = clock ?? (beside ? beside.#clock : systemClock);
     const steady = new SteadyClock(this.#clock);
     this.#holds = beside ? beside.#holds : new Holds(() => steady.now());

@@ -1,5 +1,6 @@
 import { SSSNError, describe } from "../errors.js";
 import { validateIdentifier } from "../identifiers.js";
+import { refuseUnknownOptions } from "../options.js";
 import { type ChannelSecurity, type Principal, type TokenRequest } from "../ports/channel-security.js";
 import { ROLES, roleAllows, roleCovers, type ChannelOperation, type Role } from "../ports/roles.js";
 import { insufficientRole, invalidToken } from "./refusals.js";
@@ -22,6 +23,7 @@ export class ACLSecurity implements ChannelSecurity {
   readonly #roles = new Map<string, Role>();
 
   constructor(grants: Partial<Record<Role, readonly string[]>> = {}) {
+    refuseUnknownOptions("ACLSecurity", grants, new Set(ROLES));
     for (const role of ROLES) for (const systemId of grants[role] ?? []) this.grant(systemId, role);
   }
 

@@ -26,7 +26,7 @@ import type { SettleResult } from "../ports/message-store.js";
 import { Ticker } from "../ticker.js";
 import { StepRecord, type StepReport } from "./step-record.js";
 import { Capabilities, type CapabilityHandler, type ExposeOptions } from "./capabilities.js";
-import { Deployment, type PublishOptions, type RunningSystem } from "./deployment.js";
+import { Deployment, PUBLISH_OPTIONS, RUN_OPTIONS, type PublishOptions, type RunningSystem } from "./deployment.js";
 import { OwnedChannels } from "./owned-channels.js";
 import { SystemState, type ManagedSystem, type RunOptions, type ShutdownReport } from "./managed-system.js";
 import { TopologyRevisions } from "./topology-revisions.js";
@@ -327,6 +327,7 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
 
   /** Runs the tree in this process. Resolves when all of it runs. @throws SSSNError `invalid_state`, and whatever a part fails to start with: then nothing is left running. */
   async launch(options: RunOptions = {}): Promise<RunningSystem<this>> {
+    refuseUnknownOptions("launch()", options, RUN_OPTIONS);
     return this.#deploy().launch(options);
   }
 
@@ -337,6 +338,7 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
    * @throws SSSNError `insecure_publication`, `address_in_use`, `invalid_state`.
    */
   async publish(options: PublishOptions): Promise<RunningSystem<this>> {
+    refuseUnknownOptions("publish()", options, PUBLISH_OPTIONS);
     return this.#deploy().publish(options);
   }
 

@@ -27,6 +27,10 @@ export interface RunningSystem<System extends ManagedSystem = ManagedSystem> ext
   close(options?: { timeoutMs?: number }): Promise<ShutdownReport>;
 }
 
+/** The names of all options of a launch. */
+export const RUN_OPTIONS: ReadonlySet<string> = new Set<keyof RunOptions>(["tickRate"]);
+/** The names of all options of a publication. */
+export const PUBLISH_OPTIONS: ReadonlySet<string> = new Set<keyof PublishOptions>(["tickRate", "transport", "directory"]);
 const DEFAULT_DEADLINE_MS = 30_000;
 
 /** Until which part of the deadline each part of a shutdown may go on. */

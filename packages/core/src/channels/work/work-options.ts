@@ -33,6 +33,20 @@ export interface WorkOptions {
   readonly logger?: Logger;
 }
 
+/** The names of all options of a worker, but for those of batches. */
+export const WORK_OPTIONS: ReadonlySet<string> = new Set<keyof WorkOptions>([
+  "concurrency",
+  "prefetch",
+  "group",
+  "leaseMs",
+  "maxMs",
+  "backoff",
+  "results",
+  "signal",
+  "clock",
+  "logger",
+]);
+
 /** How a worker fared. */
 export interface WorkerReport {
   readonly acknowledged: number;

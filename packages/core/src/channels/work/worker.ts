@@ -2,6 +2,7 @@ import { sleep, systemClock } from "../../clock.js";
 import { SSSNError, describe, isSSSNError, toError } from "../../errors.js";
 import { validateInteger } from "../../identifiers.js";
 import { InsideCall } from "../../inside-call.js";
+import { refuseUnknownOptions } from "../../options.js";
 import { randomToken } from "../../log-state/random.js";
 import { consoleLogger, type Logger } from "../../logger.js";
 import type { Cancellation, ChannelPort } from "../../ports/channel-port.js";
@@ -11,7 +12,7 @@ import { Acknowledger } from "./acknowledger.js";
 import { Job, type JobHandler, type JobHost } from "./job.js";
 import { DEFAULT_GROUP, validateLease } from "./claim-bounds.js";
 import { repeatUntil } from "./repeating.js";
-import type { JobEvent, WorkOptions, WorkerReport } from "./work-options.js";
+import { WORK_OPTIONS, type JobEvent, type WorkOptions, type WorkerReport } from "./work-options.js";
 import { storeResult } from "./results.js";
 import { RestAfterFailure } from "./rest-after-failure.js";
 
@@ -83,6 +84,7 @@ export class Worker<Content = unknown> implements AsyncDisposable {
   #wake: () => void = () => {};
 
   constructor(channel: ChannelPort<Content, never>, readerId: string, handler: JobHandler<Content>, options: WorkOptions = {}) {
+    refuseUnknownOptions("work()", options, WORK_OPTIONS);
     this.#channel = channel;
     this.#readerId = readerId;
     this.#handler = handler;
