@@ -166,10 +166,10 @@ describe("what a channel's operator wants to know", () => {
   it("is not sent to a directory by who publishes: one of an earlier release would refuse it", async () => {
     const { discovery, store } = await setting();
     const sent: unknown[] = [];
-    const write = discovery.write.bind(discovery);
-    discovery.write = (who, content, options) => {
-      sent.push(content);
-      return write(who, content, options);
+    const writeBatch = discovery.writeBatch.bind(discovery);
+    discovery.writeBatch = (who, entries, condition) => {
+      sent.push(...entries.map(({ content }) => content));
+      return writeBatch(who, entries, condition);
     };
     const orders = new PassthroughChannel({ id: "orders", store, retention: { maxCount: 3 }, visibility: "public", logger });
     await new Registrar(discovery, { logger }).publish("s", [orders.describe()], []).then((kept) => kept.withdraw());
