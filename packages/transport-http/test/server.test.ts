@@ -9,22 +9,10 @@ import { JWTChannelSecurity } from "@sssn/security-jwt";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { HttpTransport, type RequestRecord } from "../src/index.js";
 import { SECRET, post, publish } from "./support/published.js";
+import { eventsOf } from "./support/events.js";
 
 const logger = silentLogger;
 const code = (body: unknown): unknown => (body as { code?: unknown } | undefined)?.code;
-
-/** The events of a stream, until so many have come. */
-async function eventsOf(response: Response, count: number): Promise<string> {
-  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
-  let text = "";
-  while (text.split("\n\n").length <= count) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    text += new TextDecoder().decode(value);
-  }
-  await reader.cancel();
-  return text;
-}
 
 describe("a ticket", () => {
   it("opens a stream of its channel in place of a token, and carries it over the reconnections of a browser", async () => {

@@ -13,6 +13,7 @@ import { JWTChannelSecurity } from "@sssn/security-jwt";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { HttpTransport, type HttpTransportOptions, type RequestRecord } from "../src/index.js";
 import { SECRET, post } from "./support/published.js";
+import { eventsOf } from "./support/events.js";
 
 const logger = silentLogger;
 
@@ -96,19 +97,6 @@ async function hosts(
 
 const idOf = (token: string): string => (JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as { jti: string }).jti;
 const codeOf = async (answer: Response): Promise<unknown> => [answer.status, ((await answer.json()) as { code?: unknown }).code];
-
-/** The events of a stream, until so many have come. */
-async function eventsOf(response: Response, count: number): Promise<string> {
-  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
-  let text = "";
-  while (text.split("\n\n").length <= count) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    text += new TextDecoder().decode(value);
-  }
-  await reader.cancel();
-  return text;
-}
 
 describe("a token that is revoked at one of two hosts", () => {
   it("ends its streams and waiting claims at both within a second, and opens nothing any more", async () => {
