@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ClaimLedger, DueTimes, FreshStep, IntervalSet, sequenceOfToken, sequenceToken, type ClaimBatch } from "../src/log-state/index.js";
-import { GroupLimits } from "../src/log-state/group-limits.js";
-import { PriorityQueue, type Queued } from "../src/log-state/priority-queue.js";
+import { GroupLimits } from "../src/log-state/ledger/group-limits.js";
+import { PriorityQueue, type Queued } from "../src/log-state/ledger/priority-queue.js";
 
 describe("IntervalSet", () => {
   it("is the set of what was added and not deleted, merged as far as possible", () => {

@@ -3,7 +3,7 @@ import { SSSNError, describe } from "../errors.js";
 import { jsonEquals } from "../json.js";
 import type { ChannelMessage, MessageDraft } from "../message.js";
 import type { ChannelLog, DeadMessage } from "../ports/message-store.js";
-import type { ClaimRecord } from "./claim-record.js";
+import type { ClaimRecord } from "./ledger/claim-record.js";
 import { DEFAULT_PRIORITY } from "./work-lane.js";
 
 /** @throws SSSNError `position_ahead` when a position lies behind the end of the log. */

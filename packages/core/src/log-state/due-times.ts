@@ -1,4 +1,4 @@
-import { PriorityQueue, type Queued } from "./priority-queue.js";
+import { PriorityQueue, type Queued } from "./ledger/priority-queue.js";
 
 interface Due extends Queued {
   readonly sequence: number;

@@ -1,6 +1,6 @@
 import type { Cancel } from "../clock.js";
 import type { ChannelLog } from "../ports/message-store.js";
-import type { WorkGroups } from "./work-groups.js";
+import type { WorkGroups } from "./work/work-groups.js";
 
 /** What {@link WorkGroups} does for every log. */
 type WorkMember = "settle" | "setRegime" | "cancel" | "reschedule" | "job" | "jobs" | "dead" | "forwarded" | "requeue";

@@ -9,20 +9,20 @@ export {
   toDeadMessage,
   toMessage,
 } from "./checks.js";
-export { type BatchedClaim, type ClaimBatch } from "./claim-batches.js";
-export { ClaimLedger } from "./claim-ledger.js";
-export { type LedgerSnapshot } from "./ledger-snapshot.js";
-export { type LedgerMessage, type OrderOutcome } from "./ledger-orders.js";
-export { type ClaimRecord, type LedgerChanges, type LedgerPolicy, type StoredLedger } from "./claim-record.js";
+export { type BatchedClaim, type ClaimBatch } from "./ledger/claim-batches.js";
+export { ClaimLedger } from "./ledger/claim-ledger.js";
+export { type LedgerSnapshot } from "./ledger/ledger-snapshot.js";
+export { type LedgerMessage, type OrderOutcome } from "./ledger/ledger-orders.js";
+export { type ClaimRecord, type LedgerChanges, type LedgerPolicy, type StoredLedger } from "./ledger/claim-record.js";
 export { DueTimes } from "./due-times.js";
-export { type LaneSource, type SizedMessage, type WaitingMessage } from "./lane-source.js";
+export { type LaneSource, type SizedMessage, type WaitingMessage } from "./work/lane-source.js";
 export { LogClock } from "./log-clock.js";
 export { cursorInfo, movedTrace, traceOfPosition, type CursorTrace, type CursorView } from "./cursor-trace.js";
 export { MOST_CURSOR_STATS, cursorStats, groupCounts, groupStats, type LogView } from "./log-stats.js";
 export { guardLog, type LogGuard, type LogWithWork } from "./guard-log.js";
 export { Holds, checkHold } from "./holds.js";
 export { IntervalSet, type Interval } from "./interval-set.js";
-export { FreshStep, type Step } from "./step.js";
+export { FreshStep, type Step } from "./ledger/step.js";
 export { randomToken, sequenceOfToken, sequenceToken } from "./random.js";
-export { WorkGroups, type GroupLog } from "./work-groups.js";
+export { WorkGroups, type GroupLog } from "./work/work-groups.js";
 export { COMMON_LANE, DEFAULT_PRIORITY, laneName, laneOf, type WorkLane } from "./work-lane.js";

@@ -1,9 +1,9 @@
 import type { CursorInfo, CursorStats, GroupStats } from "../ports/message-store.js";
 import type { ChannelMessage } from "../message.js";
-import type { ClaimLedger } from "./claim-ledger.js";
+import type { ClaimLedger } from "./ledger/claim-ledger.js";
 import type { DueTimes } from "./due-times.js";
 import type { IntervalSet } from "./interval-set.js";
-import type { Step } from "./step.js";
+import type { Step } from "./ledger/step.js";
 
 /** What the figures are taken from. */
 export interface LogView {

@@ -1,14 +1,14 @@
 import { SteadyClock, type Cancel, type Clock } from "../clock.js";
 import { SSSNError } from "../errors.js";
-import { ClaimLedger } from "../log-state/claim-ledger.js";
-import type { StoredLedger } from "../log-state/claim-record.js";
+import { ClaimLedger } from "../log-state/ledger/claim-ledger.js";
+import type { StoredLedger } from "../log-state/ledger/claim-record.js";
 import { checkLast, checkPosition, checkSameMessage, toMessage } from "../log-state/checks.js";
 import type { LogWithWork } from "../log-state/guard-log.js";
 import { LogClock } from "../log-state/log-clock.js";
 import { MOST_CURSOR_STATS, cursorStats, groupCounts, groupStats, type LogView } from "../log-state/log-stats.js";
 import { randomToken, sequenceToken } from "../log-state/random.js";
-import { FreshStep, type Step } from "../log-state/step.js";
-import { WorkGroups } from "../log-state/work-groups.js";
+import { FreshStep, type Step } from "../log-state/ledger/step.js";
+import { WorkGroups } from "../log-state/work/work-groups.js";
 import { COMMON_LANE } from "../log-state/work-lane.js";
 import type { ChannelMessage, MessageDraft, WriteReceipt } from "../message.js";
 import type {

@@ -1,6 +1,6 @@
-import type { ClaimLedger } from "../log-state/claim-ledger.js";
-import type { GroupLog } from "../log-state/work-groups.js";
-import type { Step } from "../log-state/step.js";
+import type { ClaimLedger } from "../log-state/ledger/claim-ledger.js";
+import type { GroupLog } from "../log-state/work/work-groups.js";
+import type { Step } from "../log-state/ledger/step.js";
 import { laneOf, type WorkLane } from "../log-state/work-lane.js";
 import type { ChannelMessage } from "../message.js";
 import type { MemoryMessages } from "./memory-messages.js";

@@ -1,6 +1,6 @@
 import { DueTimes } from "../log-state/due-times.js";
 import { IntervalSet, type Interval } from "../log-state/interval-set.js";
-import type { SizedMessage, WaitingMessage } from "../log-state/lane-source.js";
+import type { SizedMessage, WaitingMessage } from "../log-state/work/lane-source.js";
 import { COMMON_LANE, DEFAULT_PRIORITY, laneName, laneOf, type WorkLane } from "../log-state/work-lane.js";
 import type { ChannelMessage } from "../message.js";
 import { SequenceIndex } from "./sequence-list.js";

@@ -1,5 +1,5 @@
-import type { ChannelMessage } from "../message.js";
-import type { WorkLane } from "./work-lane.js";
+import type { ChannelMessage } from "../../message.js";
+import type { WorkLane } from "../work-lane.js";
 
 /** A message, and how much room it takes. */
 export interface SizedMessage {

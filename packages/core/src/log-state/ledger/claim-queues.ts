@@ -1,7 +1,7 @@
 import type { LedgerEntry } from "./claim-record.js";
 import { KeyTurns } from "./key-turns.js";
 import { PriorityQueue } from "./priority-queue.js";
-import { priorityOf } from "./work-lane.js";
+import { priorityOf } from "../work-lane.js";
 
 /**
  * Unfinished claims in the order in which something is to be done with them: an entry stands in the queue of its state, unless another one

@@ -1,11 +1,11 @@
-import type { ChannelMessage } from "../message.js";
-import type { JobInfo, JobState, WaitReason } from "../ports/message-store.js";
-import type { ClaimLedger } from "./claim-ledger.js";
-import type { LedgerEntry } from "./claim-record.js";
+import type { ChannelMessage } from "../../message.js";
+import type { JobInfo, JobState, WaitReason } from "../../ports/message-store.js";
+import type { ClaimLedger } from "../ledger/claim-ledger.js";
+import type { LedgerEntry } from "../ledger/claim-record.js";
 import { KeyOrder } from "./key-order.js";
 import type { LaneSource } from "./lane-source.js";
-import type { Step } from "./step.js";
-import { DEFAULT_PRIORITY, priorityOf } from "./work-lane.js";
+import type { Step } from "../ledger/step.js";
+import { DEFAULT_PRIORITY, priorityOf } from "../work-lane.js";
 
 const STATES = { leased: "claimed", delayed: "resting", returned: "ready", dead: "dead", cancelled: "cancelled" } as const;
 

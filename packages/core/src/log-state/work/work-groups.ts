@@ -1,4 +1,4 @@
-import type { ChannelMessage } from "../message.js";
+import type { ChannelMessage } from "../../message.js";
 import type {
   ClaimPage,
   ClaimRequest,
@@ -13,16 +13,16 @@ import type {
   RetentionPolicy,
   SettleResult,
   Settlement,
-} from "../ports/message-store.js";
-import { toDeadMessage } from "./checks.js";
+} from "../../ports/message-store.js";
+import { toDeadMessage } from "../checks.js";
 import { ClaimDispatcher } from "./claim-dispatcher.js";
-import type { ClaimLedger } from "./claim-ledger.js";
+import type { ClaimLedger } from "../ledger/claim-ledger.js";
 import { jobInfo } from "./job-info.js";
 import { pageOfJobs, type LogExtent } from "./job-pages.js";
 import type { LaneSource, SizedMessage } from "./lane-source.js";
-import type { LedgerMessage, OrderOutcome } from "./ledger-orders.js";
-import type { Step } from "./step.js";
-import { laneName, type WorkLane } from "./work-lane.js";
+import type { LedgerMessage, OrderOutcome } from "../ledger/ledger-orders.js";
+import type { Step } from "../ledger/step.js";
+import { laneName, type WorkLane } from "../work-lane.js";
 
 /** What groups need of the log whose messages they work off. */
 export interface GroupLog {

@@ -1,4 +1,4 @@
-import type { GroupRegime, SettleResult, Settlement } from "../ports/message-store.js";
+import type { GroupRegime, SettleResult, Settlement } from "../../ports/message-store.js";
 import type { BatchCall, BatchedClaim, LiveBatch } from "./claim-batches.js";
 import { ClaimEntries } from "./claim-entries.js";
 import {
@@ -12,14 +12,14 @@ import {
   type LedgerPolicy,
   type StoredLedger,
 } from "./claim-record.js";
-import type { DueTimes } from "./due-times.js";
+import type { DueTimes } from "../due-times.js";
 import { GroupLimits, type Allowance } from "./group-limits.js";
 import { LedgerOrders, type LedgerMessage } from "./ledger-orders.js";
 import { restoreStored } from "./ledger-restore.js";
 import { digestOf, restoreSnapshot, takeSnapshot, type LedgerSnapshot } from "./ledger-snapshot.js";
 import type { KeyTurns } from "./key-turns.js";
 import type { LatelySettled } from "./settled-lately.js";
-import { sequenceOfToken, sequenceToken } from "./random.js";
+import { sequenceOfToken, sequenceToken } from "../random.js";
 import type { Step } from "./step.js";
 
 const NOTHING: ReadonlyMap<number, undefined> = new Map();

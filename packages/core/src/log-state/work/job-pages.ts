@@ -1,8 +1,8 @@
-import type { JobsRequest } from "../ports/message-store.js";
-import type { ClaimLedger } from "./claim-ledger.js";
-import type { ClaimRecord } from "./claim-record.js";
-import type { DueTimes } from "./due-times.js";
-import type { Step } from "./step.js";
+import type { JobsRequest } from "../../ports/message-store.js";
+import type { ClaimLedger } from "../ledger/claim-ledger.js";
+import type { ClaimRecord } from "../ledger/claim-record.js";
+import type { DueTimes } from "../due-times.js";
+import type { Step } from "../ledger/step.js";
 
 /** So many messages are looked at for one page. */
 const MOST_LOOKED_AT = 10_000;

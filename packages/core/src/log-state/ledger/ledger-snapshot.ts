@@ -1,10 +1,10 @@
-import type { GroupRegime, GroupTotals } from "../ports/message-store.js";
+import type { GroupRegime, GroupTotals } from "../../ports/message-store.js";
 import type { WorkerState } from "./begun-jobs.js";
 import type { ClaimBatchesState } from "./claim-batches.js";
 import type { ClaimEntries } from "./claim-entries.js";
 import { toRecord, type ClaimRecord, type LedgerEntry } from "./claim-record.js";
 import type { GroupLimits } from "./group-limits.js";
-import type { Interval } from "./interval-set.js";
+import type { Interval } from "../interval-set.js";
 import type { Advance } from "./key-turns.js";
 import type { LatelySettled } from "./settled-lately.js";
 

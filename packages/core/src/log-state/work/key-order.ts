@@ -1,8 +1,8 @@
-import type { ClaimLedger } from "./claim-ledger.js";
-import type { Advance } from "./key-turns.js";
+import type { ClaimLedger } from "../ledger/claim-ledger.js";
+import type { Advance } from "../ledger/key-turns.js";
 import type { LaneSource, WaitingMessage } from "./lane-source.js";
-import type { Step } from "./step.js";
-import { laneName } from "./work-lane.js";
+import type { Step } from "../ledger/step.js";
+import { laneName } from "../work-lane.js";
 
 /**
  * Finds the next message of a key in the log, at a cost that does not grow with how many there are. It rests on this: messages of a key are

@@ -4,7 +4,7 @@ import { ClaimQueues } from "./claim-queues.js";
 import { GroupCounters } from "./group-totals.js";
 import { endLease, endLife, toRecord, type ClaimRecord, type LedgerEntry } from "./claim-record.js";
 import { DeadLetters } from "./dead-letters.js";
-import type { Interval } from "./interval-set.js";
+import type { Interval } from "../interval-set.js";
 import { SettledLately } from "./settled-lately.js";
 import { SettledRanges } from "./settled-ranges.js";
 import type { Step } from "./step.js";

@@ -1,11 +1,11 @@
-import type { ClaimPage, ClaimRequest, ClaimedMessage } from "../ports/message-store.js";
-import type { LiveBatch } from "./claim-batches.js";
-import type { ClaimLedger } from "./claim-ledger.js";
-import type { Grant } from "./claim-record.js";
+import type { ClaimPage, ClaimRequest, ClaimedMessage } from "../../ports/message-store.js";
+import type { LiveBatch } from "../ledger/claim-batches.js";
+import type { ClaimLedger } from "../ledger/claim-ledger.js";
+import type { Grant } from "../ledger/claim-record.js";
 import { KeyOrder } from "./key-order.js";
 import type { LaneSource, SizedMessage, WaitingMessage } from "./lane-source.js";
-import type { Step } from "./step.js";
-import { COMMON_LANE, laneName, type WorkLane } from "./work-lane.js";
+import type { Step } from "../ledger/step.js";
+import { COMMON_LANE, laneName, type WorkLane } from "../work-lane.js";
 
 /** Messages that a lane looks ahead, so that claiming one at a time does not read the log one at a time. */
 const LOOK_AHEAD = 256;

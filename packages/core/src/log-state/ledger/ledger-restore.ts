@@ -1,7 +1,7 @@
 import type { BatchedClaim, ClaimBatch, LiveBatch } from "./claim-batches.js";
 import type { ClaimEntries } from "./claim-entries.js";
 import type { LedgerEntry, StoredLedger } from "./claim-record.js";
-import { sequenceToken } from "./random.js";
+import { sequenceToken } from "../random.js";
 import type { Step } from "./step.js";
 
 /** Takes in what a store has kept of a group. */

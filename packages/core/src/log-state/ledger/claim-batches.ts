@@ -1,8 +1,8 @@
 import type { LedgerEntry } from "./claim-record.js";
 import { EndedBatches, type EndedBatchesState } from "./ended-batches.js";
-import { randomPartOf } from "./random.js";
+import { randomPartOf } from "../random.js";
 import type { Step } from "./step.js";
-import type { SettleResult, Settlement } from "../ports/message-store.js";
+import type { SettleResult, Settlement } from "../../ports/message-store.js";
 
 /** One message of a {@link ClaimBatch}. */
 export interface BatchedClaim {

@@ -1,4 +1,4 @@
-import type { GroupRegime } from "../ports/message-store.js";
+import type { GroupRegime } from "../../ports/message-store.js";
 
 /** How much a group's regime lets be handed out now. */
 export interface Allowance {

@@ -1,4 +1,4 @@
-import { IntervalSet, type Interval } from "./interval-set.js";
+import { IntervalSet, type Interval } from "../interval-set.js";
 
 /** The sequences that need no work in a group, as ranges, and which of the ranges have changed. */
 export class SettledRanges {

@@ -1,10 +1,10 @@
-import type { JsonValue } from "../json-value.js";
-import type { Backoff, GroupRegime, GroupStats } from "../ports/message-store.js";
+import type { JsonValue } from "../../json-value.js";
+import type { Backoff, GroupRegime, GroupStats } from "../../ports/message-store.js";
 import type { Worker } from "./begun-jobs.js";
 import type { ClaimBatch, LiveBatch } from "./claim-batches.js";
-import type { Interval } from "./interval-set.js";
+import type { Interval } from "../interval-set.js";
 import type { Queued } from "./priority-queue.js";
-import { sequenceToken } from "./random.js";
+import { sequenceToken } from "../random.js";
 import type { Step } from "./step.js";
 
 /** The state of one message in one group, from its first hand-out to its end, as a store keeps it. */

@@ -1,6 +1,6 @@
 import { startAnew, type LedgerEntry } from "./claim-record.js";
 import type { ClaimEntries } from "./claim-entries.js";
-import { IntervalSet } from "./interval-set.js";
+import { IntervalSet } from "../interval-set.js";
 import type { Step } from "./step.js";
 
 /** A message of a group, as far as a ledger has to do with it. */

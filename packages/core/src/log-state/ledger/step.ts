@@ -1,4 +1,4 @@
-import { randomToken } from "./random.js";
+import { randomToken } from "../random.js";
 
 /** When a step of a ledger happens, and what makes the names that it gives unguessable. Both come from whoever drives the ledger, so that the same steps have the same outcome wherever they are taken. */
 export interface Step {

@@ -1,4 +1,4 @@
-import type { GroupTotals } from "../ports/message-store.js";
+import type { GroupTotals } from "../../ports/message-store.js";
 
 /** What is counted, besides since when. */
 export type GroupEvent = Exclude<keyof GroupTotals, "since">;
