@@ -21,6 +21,7 @@ const STRICT = {
 const EVERYWHERE = `import { BaseSystem, BroadcastChannel, MemoryMessageStore, isSSSNError, type ChannelMessage } from "@sssn/core";
 import { VirtualClock } from "@sssn/core/testing";
 import { DiscoveryChannel } from "@sssn/discovery";
+import { openStore } from "@sssn/open-store";
 import { ScheduleChannel, type ScheduleDefinition } from "@sssn/schedule";
 import { JWTChannelSecurity } from "@sssn/security-jwt";
 import { HttpChannel } from "@sssn/transport-http/client";
@@ -30,6 +31,7 @@ export const channel = system.addChannel(new BroadcastChannel<{ celsius: number 
 export const security = new JWTChannelSecurity({ secret: "0123456789abcdef0123456789abcdef-a-long-one" });
 export const remote = new HttpChannel<number>({ url: "http://127.0.0.1:1", id: "c", token: "t" });
 export const discovery = DiscoveryChannel;
+export const store: Promise<{ close(): Promise<void> }> = openStore("memory:");
 export const schedule: [typeof ScheduleChannel, ScheduleDefinition] = [ScheduleChannel, { everyMs: 1_000, channel: "c", content: 1 }];
 export const hot = (message: ChannelMessage<{ celsius: number }>): boolean => message.content.celsius > 30;
 export const known = (thrown: unknown): boolean => isSSSNError(thrown, "timeout");
@@ -148,6 +150,7 @@ function require() {
     "@sssn/core",
     "@sssn/core/testing",
     "@sssn/store-level",
+    "@sssn/open-store",
     "@sssn/security-jwt",
     "@sssn/transport-http",
     "@sssn/discovery",

@@ -3,12 +3,13 @@ import { join } from "node:path";
 import {
   HttpTransport,
   JWTChannelSecurity,
-  LevelMessageStore,
   OpenSecurity,
   runAsProgram,
   type ChannelMessage,
+  type MessageStore,
   type RunningSystem,
 } from "sssn";
+import { openStore } from "@sssn/open-store";
 import { Machine } from "./machine/machine.js";
 import type { Report } from "./incidents.js";
 import type { Reading } from "./machine/reading.js";
@@ -21,7 +22,7 @@ const ONE_DAY_SECONDS = 86_400;
 async function start(settings: Settings): Promise<RunningSystem> {
   const machine = await Machine.open();
   if (machine.source === "os") console.log("This platform has no /proc: CPU and memory come from Node, disk and network rates stay at 0.");
-  const store = new LevelMessageStore({ folder: settings.folder });
+  const store = await openStore(settings.store);
   const security = settings.local
     ? new OpenSecurity()
     : new JWTChannelSecurity({ secret: await stationSecret(settings.folder), issuer: "station" });
@@ -50,9 +51,15 @@ interface Standing {
   readonly reports: number;
 }
 
-async function whatIsThere(store: LevelMessageStore): Promise<Standing> {
+async function whatIsThere(store: MessageStore): Promise<Standing> {
   const [readings, reports] = await Promise.all(["readings", "reports"].map(async (id) => (await store.open(id)).bounds()));
   return { kept: (readings?.last ?? 0) - (readings?.first ?? 1) + 1, readings: readings?.last ?? 0, reports: reports?.last ?? 0 };
+}
+
+/** An address may hold a password: of any but a folder only the kind is told. */
+function placeOf({ folder, store }: Settings): string {
+  const [kind] = store.split(":");
+  return kind === "level" ? folder : `a ${kind} store`;
 }
 
 /** Says what was found, where the station is, and what to try. */
@@ -64,8 +71,8 @@ async function introduce(
 ): Promise<void> {
   console.log(
     before.readings === 0
-      ? `A new station, keeping its data in ${settings.folder}.`
-      : `Going on where it stopped: ${before.kept} readings in ${settings.folder}, the last one is #${before.readings}.`,
+      ? `A new station, keeping its data in ${placeOf(settings)}.`
+      : `Going on where it stopped: ${before.kept} readings in ${placeOf(settings)}, the last one is #${before.readings}.`,
   );
   const [url] = running.addresses;
   if (url === undefined) {
@@ -132,7 +139,7 @@ const kilobytes = (bytes: number): string => `${Math.round(bytes / 1_024)} kB`;
 
 let settings: Settings | undefined;
 try {
-  settings = readSettings(process.argv.slice(2));
+  settings = readSettings(process.argv.slice(2), process.env);
 } catch (error) {
   console.error(`${(error as Error).message}\n\n${USAGE}`);
   process.exitCode = 2;

@@ -6,6 +6,8 @@ import { parseArgs } from "node:util";
 /** What can be told on the command line. */
 export interface Settings {
   readonly folder: string;
+  /** The address of the store. */
+  readonly store: string;
   readonly port: number;
   readonly local: boolean;
   readonly respond: boolean;
@@ -14,19 +16,24 @@ export interface Settings {
 }
 
 export const USAGE = `Usage: npm start -- [options]
-  --folder DIR      where the data lives (default ./station-data)
+  --folder DIR      where the data, the secret and the tokens live (default ./station-data)
+  --store ADDRESS   where the data lives instead, such as memory: (default: SSSN_STORE of the environment, or else the folder)
   --port N          where to listen on 127.0.0.1 (default 8000; 0: any free port)
   --local           run in process only, publish nothing
   --no-responder    leave the incidents to other processes
   --for SECONDS     stop by itself after a while
   --cpu, --memory, --disk SHARE   from which share on a reading is an incident (default 0.9 each)`;
 
-/** @throws Error with a plain sentence for what can't be understood. */
-export function readSettings(argv: readonly string[]): Settings {
+/**
+ * @param environment where `SSSN_STORE` may stand.
+ * @throws Error with a plain sentence for what can't be understood.
+ */
+export function readSettings(argv: readonly string[], environment: NodeJS.ProcessEnv): Settings {
   const { values } = parseArgs({
     args: [...argv],
     options: {
       folder: { type: "string", default: "./station-data" },
+      store: { type: "string" },
       port: { type: "string", default: "8000" },
       local: { type: "boolean", default: false },
       "no-responder": { type: "boolean", default: false },
@@ -38,6 +45,7 @@ export function readSettings(argv: readonly string[]): Settings {
   });
   return {
     folder: values.folder,
+    store: values.store ?? environment["SSSN_STORE"] ?? `level:${values.folder.split("/").map(encodeURIComponent).join("/")}`,
     port: numberOf("--port", values.port, 0, 65_535),
     local: values.local,
     respond: !values["no-responder"],

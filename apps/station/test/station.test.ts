@@ -113,6 +113,22 @@ it("nobody gets in without a token, with an expired one, or with one for another
   await expect.poll(() => status(brief), ENOUGH).toBe(401);
 });
 
+it("the station runs on whatever store its setting names, and says of its address no more than the kind", async () => {
+  const path = await folder();
+  for (const expected of [/A new station, keeping its data in a memory store/, /A new station, keeping its data in a memory store/]) {
+    const host = await station(path, "--store", "memory:", "--memory", "0");
+    expect(host.output()).toMatch(expected);
+    const readings = new HttpChannel({ url: host.url, id: "readings", token: await token(path, "admin") });
+    await expect.poll(async () => (await readings.positions("")).last, ENOUGH).toBeGreaterThan(1);
+    host.process.kill("SIGTERM");
+    expect(await host.ended).toBe(0);
+  }
+  const wrong = run("main", ["--folder", path, "--port", "0", "--store", "redis://user:s3cret@host"]);
+  expect(await wrong.ended).toBe(1);
+  expect(wrong.output()).toContain('There is no kind of store "redis:"');
+  expect(wrong.output()).not.toContain("s3cret");
+});
+
 it("a wrong option, and a folder in use, are said plainly", async () => {
   const wrong = run("main", ["--port", "many"]);
   expect([await wrong.ended, wrong.output()]).toEqual([
