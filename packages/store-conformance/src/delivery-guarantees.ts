@@ -45,6 +45,21 @@ export const deliveryGuarantees: readonly Guarantee[] = [
     },
   },
   {
+    id: "store/deliveries-working-removed",
+    says: "judges what was worked on by what was held when the leases lapsed, also where a message is removed after that and before anybody looks",
+    async prove(bench) {
+      const log = await bench.open();
+      await fill(log, 3);
+      const [first] = await claimSome(log, "dead worker", 3, { leaseMs: 1_000, working: 1 });
+      await bench.clock.advance(1_000);
+      await log.remove([first?.message.id ?? ""]);
+      equal(await deliveriesSoFar(log), [
+        [2, 0],
+        [3, 0],
+      ]);
+    },
+  },
+  {
     id: "store/deliveries-working-restart",
     says: "counts no more of a claim that lapses when the host was restarted in between",
     needs: "durable",

@@ -135,10 +135,7 @@ export function planSuperseding(
   if (!replaced || state.isRetired(replaced.sequence)) return;
   const { sequence, key } = replaced;
   const step = state.step();
-  const outcomes = [...state.ledgers.values()].map((ledger) => {
-    ledger.refresh(step);
-    return ledger.orders.supersede({ sequence, key }, step);
-  });
+  const outcomes = [...state.ledgers.values()].map((ledger) => ledger.orders.supersede({ sequence, key }, step));
   for (const [group, ledger] of state.ledgers) ledgerWrites(keys, group, ledger, puts, deletes);
   if (!outcomes.every((isReplaced) => isReplaced)) return;
   const ranges: ChangedRanges = new Map();

@@ -114,10 +114,7 @@ export class MemoryChannelLog implements LogWithWork {
     if (replaced === undefined || this.#messages.isRetired(replaced)) return;
     const { key } = this.#messages.get(replaced) as ChannelMessage;
     const step = this.#step();
-    const outcomes = [...this.#ledgers.values()].map((ledger) => {
-      ledger.refresh(step);
-      return ledger.orders.supersede({ sequence: replaced, key }, step);
-    });
+    const outcomes = [...this.#ledgers.values()].map((ledger) => ledger.orders.supersede({ sequence: replaced, key }, step));
     this.#forgetChanges();
     if (outcomes.every((isReplaced) => isReplaced)) this.#messages.retire(replaced, this.#messages.superseded);
   }

@@ -42,7 +42,7 @@ export class ClaimLedger {
     const { settled = [], regime, grants } = stored;
     this.#openedAt = step.now;
     this.#entries = new ClaimEntries(settled, policy.maxDeliveries ?? Infinity, step.now);
-    this.orders = new LedgerOrders(this.#entries);
+    this.orders = new LedgerOrders(this.#entries, (moment) => this.refresh(moment));
     this.#limits = new GroupLimits(regime, grants);
     restoreStored(this.#entries, stored, step);
   }

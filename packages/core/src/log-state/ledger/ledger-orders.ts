@@ -19,9 +19,12 @@ export type OrderOutcome = "done" | "held" | "settled";
 /** What happens to messages of a group without whoever has claimed them: they are past their time, replaced, cancelled, moved, removed, or get another chance. */
 export class LedgerOrders {
   readonly #entries: ClaimEntries;
+  /** Brings back what has expired: what a worker had begun with by then is judged by what it held by then. */
+  readonly #refresh: (step: Step) => void;
 
-  constructor(entries: ClaimEntries) {
+  constructor(entries: ClaimEntries, refresh: (step: Step) => void) {
     this.#entries = entries;
+    this.#refresh = refresh;
   }
 
   /** Nobody needs to be handed a message any more. What is being worked on may still be settled, and does not come back. */
@@ -56,11 +59,12 @@ export class LedgerOrders {
   }
 
   /** A message that waits is replaced by a later one. What somebody has, or had, is left alone. @returns whether it was. */
-  supersede({ sequence, key }: Pick<LedgerMessage, "sequence" | "key">, { now }: Step): boolean {
+  supersede({ sequence, key }: Pick<LedgerMessage, "sequence" | "key">, step: Step): boolean {
+    this.#refresh(step);
     const entry = this.#entries.get(sequence);
     if (this.#entries.settled.has(sequence) || (entry && (entry.state === "leased" || entry.deliveries > 0))) return false;
     this.#entries.counters.count("superseded");
-    if (entry) this.#entries.finish(entry, now);
+    if (entry) this.#entries.finish(entry, step.now);
     else this.#settleUnseen(sequence, key);
     return true;
   }
@@ -99,12 +103,13 @@ export class LedgerOrders {
   }
 
   /** Forgets a message that is removed from the log: it counts as settled. */
-  remove({ sequence, key }: Pick<LedgerMessage, "sequence" | "key">, { now }: Step): void {
+  remove({ sequence, key }: Pick<LedgerMessage, "sequence" | "key">, step: Step): void {
+    this.#refresh(step);
     const entry = this.#entries.get(sequence);
     if (!this.#entries.settled.has(sequence)) this.#entries.counters.count("removed");
     if (entry?.state === "leased") {
       this.#entries.queues.delete(entry);
-      this.#entries.endWork(entry, "lost", now);
+      this.#entries.endWork(entry, "lost", step.now);
     }
     if (entry) this.#entries.forget(entry);
     this.#settleUnseen(sequence, key);
