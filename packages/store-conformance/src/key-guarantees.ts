@@ -48,6 +48,19 @@ export const keyGuarantees: readonly Guarantee[] = [
     },
   },
   {
+    id: "store/key-freed",
+    says: "tells whoever finds nothing when the turn of a key comes by itself, because the time to live of the message ends that rests in it",
+    async prove(bench) {
+      const log = await bench.open();
+      await log.append([draft(1, { key: "a", ttlMs: 5_000 }), draft(2, { key: "a" })]);
+      await release(log, "w", await claimSome(log, "w", 1), 3_600_000);
+      const { claims, nextAvailableInMs = Infinity } = await log.claim({ group: "default", readerId: "w", limit: 1, leaseMs: 1_000 });
+      equal([claims, nextAvailableInMs <= 5_000], [[], true]);
+      await bench.clock.advance(nextAvailableInMs);
+      equal(claimed(await claimSome(log, "w", 1)), [2]);
+    },
+  },
+  {
     id: "store/key-lapse",
     says: "hands a message of a key out again when its lease has lapsed, before the next one of it",
     async prove(bench) {

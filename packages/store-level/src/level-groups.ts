@@ -113,7 +113,7 @@ export class LevelGroups {
   }
 
   #source(group: string, ledger: ClaimLedger): LaneSource {
-    const { engine, keys, reader, addressed, current } = this.#parts;
+    const { engine, keys, reader, addressed, current, now } = this.#parts;
     // A ledger belongs to the state that it was loaded with.
     const { state } = current;
     return {
@@ -132,6 +132,7 @@ export class LevelGroups {
       nextOfKey: async (key, after) => nextOfKey(await engine.database(), keys, key, after),
       previousOfKey: async (key, before) => previousOfKey(await engine.database(), keys, key, before),
       isOutOfOrder: (sequence) => state.isRetired(sequence),
+      nextExpiryInMs: () => Math.max(0, state.expiring.nextAt - now()),
       persist: () => this.#persist(group, ledger),
     };
   }

@@ -43,6 +43,11 @@ export class DueTimes {
     return taken;
   }
 
+  /** When the next one is due. */
+  get nextAt(): number {
+    return this.#queue.peek()?.at ?? Infinity;
+  }
+
   has(sequence: number): boolean {
     return this.#bySequence.has(sequence);
   }

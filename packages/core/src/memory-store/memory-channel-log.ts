@@ -65,6 +65,7 @@ export class MemoryChannelLog implements LogWithWork {
         ledgers: this.#ledgers,
         step: () => this.#step(),
         newLedger: () => this.#newLedger(this.#maxDeliveries),
+        nextExpiryInMs: () => Math.max(0, this.#messages.expiring.nextAt - this.#clock.now()),
         expire: () => this.#expire(),
         announce: () => this.#changed(),
       }),

@@ -10,12 +10,13 @@ interface MemoryGroupParts {
   readonly ledgers: Map<string, ClaimLedger>;
   readonly step: () => Step;
   readonly newLedger: () => ClaimLedger;
+  readonly nextExpiryInMs: () => number;
   readonly expire: () => undefined;
   readonly announce: () => void;
 }
 
 /** A log in memory, as its groups need it: what a ledger has changed need not be written anywhere. */
-export function memoryGroupLog({ messages, ledgers, step, newLedger, expire, announce }: MemoryGroupParts): GroupLog {
+export function memoryGroupLog({ messages, ledgers, step, newLedger, nextExpiryInMs, expire, announce }: MemoryGroupParts): GroupLog {
   const laneOfMessage = (message: ChannelMessage): WorkLane => laneOf(message, messages.addressed);
   const load: GroupLog["load"] = (sequences) => {
     const found = sequences.flatMap((sequence) => messages.sized(sequence) ?? []);
@@ -38,6 +39,7 @@ export function memoryGroupLog({ messages, ledgers, step, newLedger, expire, ann
       nextOfKey: (key, after) => Promise.resolve(messages.nextOfKey(key, after)),
       previousOfKey: (key, before) => Promise.resolve(messages.previousOfKey(key, before)),
       isOutOfOrder: (sequence) => messages.isRetired(sequence),
+      nextExpiryInMs,
       persist: () => forgetChanges(ledger),
     }),
     extent: messages,

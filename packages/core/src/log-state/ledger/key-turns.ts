@@ -106,6 +106,11 @@ export class KeyTurns {
     return this.#turns.get(key)?.out;
   }
 
+  /** Whether some message may keep others of its key waiting. */
+  get hasTurns(): boolean {
+    return this.#turns.size > 0;
+  }
+
   get hasAdvances(): boolean {
     return this.#advances.size > 0;
   }

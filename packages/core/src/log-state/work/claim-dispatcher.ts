@@ -104,8 +104,14 @@ export class ClaimDispatcher {
     this.#ledger.told(claims.length);
     if (granted.length > 0) await this.#source.persist();
     if (claims.length > 0) return { claims };
-    const nextAvailableInMs = this.#ledger.nextAvailableInMs(this.#step());
-    return nextAvailableInMs === undefined ? { claims } : { claims, nextAvailableInMs };
+    const nextAvailableInMs = this.#nextAvailableInMs();
+    return nextAvailableInMs === Infinity ? { claims } : { claims, nextAvailableInMs };
+  }
+
+  /** A message whose time to live ends makes way for the next one of its key, which nothing else tells of. */
+  #nextAvailableInMs(): number {
+    const expiryInMs = this.#ledger.keys.hasTurns ? this.#source.nextExpiryInMs() : Infinity;
+    return Math.min(expiryInMs, this.#ledger.nextAvailableInMs(this.#step()) ?? Infinity);
   }
 
   /** Leases what the call may have, one after the other. @returns what has to be read before it can go on; `undefined`: it has all that it may. */

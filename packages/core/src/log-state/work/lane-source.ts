@@ -42,6 +42,8 @@ export interface LaneSource {
   previousOfKey(key: string, before: number): Promise<number | undefined>;
   /** Whether a message is left out of a key's order, because it is removed or no group has to do with it any more. */
   isOutOfOrder(sequence: number): boolean;
+  /** In how many ms the next time to live of any message ends; `Infinity`: none does. */
+  nextExpiryInMs(): number;
   /** Makes the ledger's changes durable. */
   persist(): Promise<void>;
 }
