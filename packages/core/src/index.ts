@@ -58,7 +58,7 @@ export {
 } from "./channels/channel-contract.js";
 export { type ContinuedError } from "./channels/errors-seen.js";
 export { type StandardSchema } from "./channels/standard-schema.js";
-export { Delivery, type DeliveryHost } from "./channels/reading/delivery.js";
+export { Delivery, commitDelivered, type Delivered, type DeliveryHost } from "./channels/reading/delivery.js";
 export { LatestOnly } from "./channels/reading/latest-only.js";
 export { LocalSubscription, type SubscriptionParts } from "./channels/reading/subscription.js";
 export { PassthroughChannel } from "./channels/kinds/passthrough-channel.js";

@@ -105,6 +105,17 @@ describe("a log that hosts share", () => {
     expect(seen).toEqual(["unheard of", "again"]);
   });
 
+  it("is read from its start when it was set back, however far it has grown since", async () => {
+    const { store, seen, hostsLog, write } = setting();
+    await write("a", "b", "c");
+    let starts = 0;
+    const log = hostsLog({ onStart: () => starts++ });
+    await log.refresh();
+    store.rewind("list", 1);
+    await write("d", "e", "f");
+    expect([await log.refresh(), starts, seen]).toEqual([true, 2, ["a", "b", "c", "a", "d", "e", "f"]]);
+  });
+
   it("says that it is not current while the store fails, leaves it alone for a second, and reads on then", async () => {
     const { clock, seen, faults, hostsLog, write } = setting();
     await write("first");

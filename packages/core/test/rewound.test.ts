@@ -50,6 +50,29 @@ describe("a channel whose log has lost messages that it had acknowledged", () =>
     expect(seen["ends"]).toEqual([1, 2, 3, 4]);
   });
 
+  it("keeps the cursor of who was at what was lost before all that came in its place", async () => {
+    const store = new MemoryMessageStore();
+    const channel = await channelOf(store);
+    let goOn: () => void = () => {};
+    const busy = new Promise<void>((resolve) => (goOn = resolve));
+    const begun: number[] = [];
+    const at4 = async ({ content }: ChannelMessage<number>): Promise<void> => {
+      begun.push(content);
+      if (content === 4) await busy;
+    };
+    const ends = await channel.subscribe("a", at4, { from: "start", cursor: "a" });
+    const goesOn = await channel.subscribe("b", at4, { from: "start", cursor: "b", ifReplaced: "start" });
+    await expect.poll(() => begun.filter((content) => content === 4)).toEqual([4, 4]);
+    store.rewind("news", 2);
+    for (const content of [30, 40, 50]) await channel.write("w", content);
+    goOn();
+    await expect(ends.closed).rejects.toMatchObject({ code: "log_rewound", details: { last: 2 } });
+    expect((await channel.positions("a", { cursor: "a" })).cursor).toBe(2);
+    await expect.poll(async () => (await channel.positions("b", { cursor: "b" })).cursor).toBe(5);
+    expect(begun.slice(-3)).toEqual([30, 40, 50]);
+    await goesOn.close();
+  });
+
   it("lets a client that reads on be told once, and read what came in the place of what was lost", async () => {
     const store = new MemoryMessageStore();
     const channel = await channelOf(store);

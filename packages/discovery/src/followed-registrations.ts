@@ -93,8 +93,11 @@ export class FollowedRegistrations {
   /** Until all is read, the old view answers: nobody sees a half of it. */
   async #readAnew(): Promise<void> {
     const fresh = new View(this.#log, this.#maxBytes);
-    do await fresh.reader.refresh();
-    while (fresh.reader.position < this.position);
+    do {
+      // A log that was set back ends earlier than it was read: the old view has to know.
+      await this.catchUp();
+      await fresh.reader.refresh();
+    } while (fresh.reader.position < this.position);
     this.#view = fresh;
   }
 

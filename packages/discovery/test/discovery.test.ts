@@ -6,6 +6,7 @@ import {
   Visibility,
   isSSSNError,
   silentLogger,
+  systemClock,
   type ChannelInfo,
   type Clock,
   type ErrorCode,
@@ -56,6 +57,27 @@ async function codeOf(call: Promise<unknown>): Promise<ErrorCode | undefined> {
 }
 
 describe("registrations", () => {
+  it("are removed also from a log that was set back unheard", async () => {
+    const store = new MemoryMessageStore();
+    // One of which nobody listens to what others do.
+    const alone: MessageStore = {
+      capabilities: { ...store.capabilities, shared: false },
+      open: (id, options) => store.open(id, options),
+      list: () => store.list(),
+      delete: (id) => store.delete(id),
+      hold: (name, ttlMs) => store.hold(name, ttlMs),
+      close: () => store.close(),
+      [Symbol.asyncDispose]: () => store.close(),
+    };
+    const discovery = await discoveryOn(alone, systemClock);
+    for (const id of ["a", "b", "c"]) await discovery.registerChannel("host", info(id));
+    store.rewind("discovery", 1);
+    expect(await discovery.evict("admin", { maxCount: 0 })).toBe(1);
+    expect(discovery.findChannels()).toEqual([]);
+    await discovery.registerChannel("another", info("b"));
+    expect(discovery.findChannels().map(({ id }) => id)).toEqual(["b"]);
+  });
+
   it("are found by visibility, kind and capability", async () => {
     const { discovery } = await setting();
     await discovery.registerChannel("s", info("a"));

@@ -270,6 +270,32 @@ describe("a remote channel whose host goes and comes", () => {
     await expect.poll(() => seen, { timeout: 20_000 }).toEqual({ ends: [1, 2, 3], goesOn: [1, 2, 3, 30, 40], early: [2, 30, 40] });
   });
 
+  it("begins from afar as it does here, where the position is one that was lost; and a cursor goes on in the log that was set back", async () => {
+    const store = new MemoryMessageStore();
+    const system = new BaseSystem({ id: "s", logger });
+    const channel = system.addChannel(new PassthroughChannel<number>({ id: "news", store, logger, visibility: "public" }));
+    await using running = await system.publish({ transport: new HttpTransport({ port: 0, logger }) });
+    for (const content of [1, 2, 3]) await channel.write("w", content);
+    const remote = new HttpChannel<number>({ url: running.addresses[0] ?? "", id: "news", token: "reader", logger });
+    const { log } = await remote.positions("reader");
+    const seen: Record<string, number[]> = { keeps: [], late: [] };
+    const keeps = await remote.subscribe("reader", ({ content }) => void seen["keeps"]?.push(content), {
+      from: "start",
+      cursor: "keeps",
+      ifReplaced: "start",
+    });
+    onTestFinished(() => keeps.close());
+    await expect.poll(async () => (await channel.positions("reader", { cursor: "keeps" })).cursor).toBe(3);
+    store.rewind("news", 2);
+    for (const content of [30, 40]) await channel.write("w", content);
+    const lost = { from: { after: 3 }, log } as const;
+    await expect(remote.subscribe("reader", () => {}, lost)).rejects.toMatchObject({ code: "log_rewound", details: { last: 2 } });
+    const late = await remote.subscribe("reader", ({ content }) => void seen["late"]?.push(content), { ...lost, ifReplaced: "start" });
+    onTestFinished(() => late.close());
+    await expect.poll(() => seen, { timeout: 20_000 }).toEqual({ keeps: [1, 2, 3, 30, 40], late: [30, 40] });
+    await expect.poll(async () => (await channel.positions("reader", { cursor: "keeps" })).cursor).toBe(4);
+  });
+
   it("gives a claim whose answer was lost to whoever repeats the call", async () => {
     const system = new BaseSystem({ id: "s", logger });
     const jobs = system.addChannel(new WorkQueueChannel({ id: "jobs", store: new MemoryMessageStore(), logger, visibility: "public" }));

@@ -27,7 +27,7 @@ import type { PublishedChannel } from "../ports/channel-transport.js";
 import type { ChannelLog, DeadMessage, LogCounts, LogStats, RetentionPolicy } from "../ports/message-store.js";
 import { insufficientRole } from "../security/refusals.js";
 import { groupName } from "./work/claiming.js";
-import { Delivery } from "./reading/delivery.js";
+import { Delivery, commitDelivered, type Delivered } from "./reading/delivery.js";
 import * as host from "./host-operations.js";
 import { commitCursor, cursorKey, findIn, positionsIn, readLog, seekCursor, startPosition } from "./reading/log-reading.js";
 import { Scanner } from "./reading/scanning.js";
@@ -114,20 +114,25 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
 
   async subscribe(systemId: string, callback: MessageCallback<Content>, options: SubscribeOptions = {}): Promise<Subscription> {
     const log = await this.authorize(systemId, "stream");
-    const commits = new LatestOnly<number>((sequence) =>
-      this.guarded("subscriber", () => commitCursor(log, systemId, sequence, { ...options, log: log.identity })),
+    let readFrom = log.identity;
+    const commits = new LatestOnly<Delivered>((delivered) =>
+      this.guarded("subscriber", () =>
+        commitDelivered(delivered, (sequence, from) => commitCursor(log, systemId, sequence, { ...options, log: from })),
+      ),
     );
     const delivery = new Delivery(callback, options, {
       channelId: this.id,
       clock: this.options.clock,
       report: (error) => this.report("subscriber", error),
-      commit: (sequence) => commits.push(sequence),
+      commit: (sequence) => commits.push({ sequence, log: readFrom }),
     });
     const after = await startPosition(log, systemId, options);
     const abort = new AbortController();
     const { signal, release } = linkSignals(abort.signal, this.ending, options.signal);
     const subscription = new LocalSubscription({
-      pages: this.#follow(log, systemId, after, signal, options.ifReplaced === "start" ? "go-on" : "end-if-lost"),
+      pages: this.#follow(log, systemId, after, signal, options.ifReplaced === "start" ? "go-on" : "end-if-lost", (identity) => {
+        readFrom = identity;
+      }),
       delivery,
       clock: this.options.clock,
       abort,
@@ -178,6 +183,7 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
     after: number,
     signal: AbortSignal,
     ifRewound: FollowOptions["ifRewound"],
+    onLog?: FollowOptions["onLog"],
   ): AsyncGenerator<readonly ChannelMessage[], void, undefined> {
     return follow({
       log,
@@ -188,6 +194,7 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
       after,
       audience: this.audienceOf(readerId),
       ifRewound,
+      ...(onLog ? { onLog } : {}),
       signal,
     });
   }

@@ -25,7 +25,7 @@ export interface HostsLogParts {
   readonly clock: Clock;
   /** Takes in a message, in the order of the log. It must not throw. */
   readonly apply: (message: ChannelMessage) => void;
-  /** It is read from its start: for the first time, because another log has come in its place, or because its end was lost. */
+  /** It is read from its start: for the first time, because another log has come in its place, or because it has lost what it had acknowledged. */
   readonly onStart?: () => void;
   /** The store has told of something new, which is not read yet. */
   readonly onNews?: () => void;
@@ -146,11 +146,7 @@ export class HostsLog {
     const { store, id, onNews } = this.#parts;
     // Addressed, so that a channel of another kind is refused where it is given this id by mistake: it might be published.
     const log = await store.open(id, { addressed: true });
-    if (log.identity !== this.#identity) {
-      this.#identity = log.identity;
-      this.#restart();
-      this.#told++;
-    }
+    if (this.#isAnother(log)) this.#told++;
     this.#cancel?.();
     this.#cancel = log.onChange(() => {
       this.#told++;
@@ -199,17 +195,32 @@ export class HostsLog {
   async #readOn(): Promise<void> {
     const log = await this.#opened();
     const [told, begun] = [this.#told, this.#parts.clock.monotonic()];
+    // What was set back while it was read is read again: positions of before are those of other messages now.
+    do await this.#readTo(log);
+    while (this.#isAnother(log));
+    this.#covered = Math.max(this.#covered, told);
+    this.#asOf = Math.max(this.#asOf, begun);
+  }
+
+  async #readTo(log: ChannelLog): Promise<void> {
     const { last } = await log.bounds();
     // A log can lose its end, in a crash of a store that flushes later.
-    if (last < this.#position) this.#restart();
+    if (!this.#isAnother(log) && last < this.#position) this.#restart();
     while (this.#position < last) {
       const after = this.#position;
       const page = await log.read({ after, limit: PAGE });
+      if (log.identity !== this.#identity) return;
       this.#take(page);
       if (page.position <= after) break;
     }
-    this.#covered = Math.max(this.#covered, told);
-    this.#asOf = Math.max(this.#asOf, begun);
+  }
+
+  /** Whether it is another log than the one that was read: then nothing of it is read yet. One that was set back is, without being opened anew. */
+  #isAnother({ identity }: ChannelLog): boolean {
+    if (identity === this.#identity) return false;
+    this.#identity = identity;
+    this.#restart();
+    return true;
   }
 
   #restart(): void {

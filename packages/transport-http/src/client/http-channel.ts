@@ -2,6 +2,7 @@ import {
   Delivery,
   LatestOnly,
   LocalSubscription,
+  commitDelivered,
   consoleLogger,
   deepFreeze,
   guardLogger,
@@ -16,6 +17,7 @@ import {
   type CommitOptions,
   type CursorOptions,
   type DeadLetterOptions,
+  type Delivered,
   type ExtendOptions,
   type Logger,
   type MessageCallback,
@@ -212,9 +214,8 @@ export class HttpChannel<Content = unknown, Written = Content>
     const report = (error: Error, text: string, sequence?: number): void =>
       this.#logger.error({ channel: this.id, err: error, ...(sequence === undefined ? {} : { sequence }) }, text);
     let log: string | undefined;
-    const commits = new LatestOnly<number>((sequence) =>
-      this.commit(readerId, sequence, { ...cursorOf(options), ...(log === undefined ? {} : { log }) }).then(
-        () => undefined,
+    const commits = new LatestOnly<Delivered>((delivered) =>
+      commitDelivered(delivered, (sequence, from) => this.commit(readerId, sequence, { ...cursorOf(options), log: from })).catch(
         (thrown: unknown) =>
           report(toError(thrown), `a subscription to channel ${this.id} could not commit how far it is; it may get some messages again`),
       ),
@@ -223,7 +224,7 @@ export class HttpChannel<Content = unknown, Written = Content>
       channelId: this.id,
       clock,
       report: (error, sequence) => report(error, `channel ${this.id} carries on after an error (subscriber)`, sequence),
-      commit: (sequence) => commits.push(sequence),
+      commit: (sequence) => commits.push({ sequence, log: log ?? "" }),
     });
     const abort = new AbortController();
     const { signal, release } = linkSignals(abort.signal, options.signal, this.#call.signal);

@@ -17,7 +17,7 @@ export interface LiveOptions {
   readonly signal: AbortSignal;
   /** What to do when the host has another log than the one that was followed: end with `log_replaced`, or begin with its first message. */
   readonly ifReplaced: "end" | "start";
-  /** Told once, when the start position is known. */
+  /** Told where each connection begins, and in which log: what comes then is of that one. */
   readonly onPosition?: (position: number, log: string) => void;
 }
 
@@ -37,7 +37,7 @@ export async function* liveMessages<Content>(options: LiveOptions): AsyncGenerat
         failures = 0;
         if (event.type === "position") {
           const begun = JSON.parse(event.data) as { position: number; log: string };
-          if (position === undefined) onPosition?.(begun.position, begun.log);
+          onPosition?.(begun.position, begun.log);
           position ??= begun.position;
           log = begun.log;
           connection.noteReached(true);
@@ -50,8 +50,9 @@ export async function* liveMessages<Content>(options: LiveOptions): AsyncGenerat
       }
     } catch (error) {
       if (signal.aborted) return;
-      if (isSSSNError(error, "log_rewound") && (ifReplaced === "start" || (position ?? 0) <= lastKept(error))) {
-        position = Math.min(position ?? 0, lastKept(error));
+      // Who has not begun yet wants to begin behind what was not lost: that is why it is refused.
+      if (isSSSNError(error, "log_rewound") && (ifReplaced === "start" || (position ?? Infinity) <= lastKept(error))) {
+        position = Math.min(position ?? Infinity, lastKept(error));
         log = String(error.details["log"]);
       } else if (isSSSNError(error, "log_replaced") && ifReplaced === "start") {
         position = undefined;

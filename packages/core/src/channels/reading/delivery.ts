@@ -1,10 +1,28 @@
 import { sleep, type Clock } from "../../clock.js";
-import { SSSNError, describe, toError } from "../../errors.js";
+import { SSSNError, describe, isSSSNError, toError } from "../../errors.js";
 import { validateInteger } from "../../identifiers.js";
 import { InsideCall } from "../../inside-call.js";
 import type { ChannelMessage } from "../../message.js";
 import type { MessageCallback, SubscribeOptions } from "../../ports/channel-port.js";
 import { resolveBackoff } from "../work/backoff.js";
+
+/** Up to where a durable subscription is done, in the log that this was read from: once that was set back, the sequence may be another message's. */
+export interface Delivered {
+  readonly sequence: number;
+  readonly log: string;
+}
+
+/** Moves the cursor of a subscription. What was lost since it was delivered needs none: whoever follows the log is told of that anyway. */
+export async function commitDelivered(
+  { sequence, log }: Delivered,
+  commit: (sequence: number, log: string) => Promise<unknown>,
+): Promise<void> {
+  try {
+    await commit(sequence, log);
+  } catch (error) {
+    if (!isSSSNError(error, "log_rewound")) throw error;
+  }
+}
 
 /** What a delivery needs of its channel, local or remote. */
 export interface DeliveryHost {

@@ -29,6 +29,8 @@ export interface FollowOptions {
   readonly maxBytes: number;
   /** What happens when the log was set back: it ends if something was lost, ends in any case, or goes on behind what was not lost. */
   readonly ifRewound: "end-if-lost" | "end" | "go-on";
+  /** Told who the log is that the next pages are of: at the start, and each time that it was set back. */
+  readonly onLog?: (identity: string) => void;
   /** Ends the call, or the wait. */
   readonly signal: AbortSignal;
 }
@@ -46,16 +48,19 @@ export async function* follow({
   audience,
   maxBytes,
   ifRewound,
+  onLog,
   signal,
 }: FollowOptions): AsyncGenerator<readonly ChannelMessage[], void, undefined> {
   let position = after;
   let { identity } = log;
+  onLog?.(identity);
   /** What was read, or failed, while the log was set back says nothing: it is read again, from where nothing was lost. */
   const wasSetBack = (): boolean => {
     if (log.identity === identity) return false;
     if (ifRewound === "go-on") position = Math.min(position, lastCommon(log, identity) ?? 0);
     else checkIdentity(log.channelId, log, identity, ifRewound === "end" ? Infinity : position);
     ({ identity } = log);
+    onLog?.(identity);
     return true;
   };
   while (!signal.aborted) {
