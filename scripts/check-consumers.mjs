@@ -21,7 +21,6 @@ const STRICT = {
 const EVERYWHERE = `import { BaseSystem, BroadcastChannel, MemoryMessageStore, isSSSNError, type ChannelMessage } from "@sssn/core";
 import { VirtualClock } from "@sssn/core/testing";
 import { DiscoveryChannel } from "@sssn/discovery";
-import { openStore } from "@sssn/open-store";
 import { ScheduleChannel, type ScheduleDefinition } from "@sssn/schedule";
 import { JWTChannelSecurity } from "@sssn/security-jwt";
 import { HttpChannel } from "@sssn/transport-http/client";
@@ -31,7 +30,6 @@ export const channel = system.addChannel(new BroadcastChannel<{ celsius: number 
 export const security = new JWTChannelSecurity({ secret: "0123456789abcdef0123456789abcdef-a-long-one" });
 export const remote = new HttpChannel<number>({ url: "http://127.0.0.1:1", id: "c", token: "t" });
 export const discovery = DiscoveryChannel;
-export const store: Promise<{ close(): Promise<void> }> = openStore("memory:");
 export const schedule: [typeof ScheduleChannel, ScheduleDefinition] = [ScheduleChannel, { everyMs: 1_000, channel: "c", content: 1 }];
 export const hot = (message: ChannelMessage<{ celsius: number }>): boolean => message.content.celsius > 30;
 export const known = (thrown: unknown): boolean => isSSSNError(thrown, "timeout");
@@ -41,6 +39,7 @@ void channel.write("w", { celsius: "1" });
 `;
 
 const NODE_ONLY = `import { HttpTransport, type HttpMiddleware } from "@sssn/transport-http";
+import { openStore } from "@sssn/open-store";
 import { LevelMessageStore } from "@sssn/store-level";
 import { inThread, type ThreadHandler } from "@sssn/threads";
 import { SystemMetrics } from "@sssn/telemetry/metrics";
@@ -52,6 +51,7 @@ export const middleware: HttpMiddleware = (_request, _response, next) => next();
 export const transport = new HttpTransport({ port: 0 });
 transport.app.use("/below", middleware);
 export const level: all.MessageStore = new LevelMessageStore({ folder: "./data" });
+export const opened: Promise<all.MessageStore> = openStore("memory:");
 export const threaded: ThreadHandler<number> = ({ content }) => content + 1;
 export const loaded = [SystemMetrics, tracing, client, conformance, inThread];
 `;
