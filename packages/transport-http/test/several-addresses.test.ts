@@ -77,6 +77,29 @@ const refusal = (code: ErrorCode) => (): Response => {
 };
 
 describe("a client that has several addresses", () => {
+  it("take nothing for done that a server answers which speaks something else", async () => {
+    const receipt = { id: "x", sequence: 7, duplicate: false };
+    for (const strange of [null, [], "ok", {}, { status: "ok" }]) {
+      const { asked, orders } = invented({ first: () => Response.json(strange), second: () => Response.json(receipt) });
+      expect([await orders.write("", { item: "tea" }), asked]).toEqual([receipt, ["first", "second"]]);
+      const alone = invented({ first: () => Response.json(strange), second: () => Response.json(strange) }, { patienceMs: 0 }).orders;
+      const strangers = [
+        alone.writeBatch("", [{ content: 1 }]),
+        alone.claim(""),
+        alone.acknowledge("", ["r"]),
+        alone.read(""),
+        alone.commit("", 1),
+        alone.positions(""),
+      ];
+      for (const call of strangers) await expect(call).rejects.toMatchObject({ code: "transport_failed", details: { outcome: "unknown" } });
+    }
+  });
+
+  it("are told apart where a name can't be decoded", () => {
+    const url = "http://first:1/channels/%E0%A4%A";
+    expect(() => new HttpChannel({ url, token: "t" })).toThrow(expect.objectContaining({ code: "invalid_identifier" }));
+  });
+
   it("asks the first one; goes on to the next at once when nobody is there, leaves it alone for a while, and comes back", async () => {
     const { store, first, clock, asked, channel } = await setting();
     const orders = channel("orders");

@@ -23,10 +23,19 @@ export function channelUrl(text: string, id: string | undefined): { id: string; 
   url.hash = "";
   const base = url.href.replace(/\/+$/, "");
   const named = /^(.*)\/channels\/([^/]+)$/.exec(base);
-  const last = named?.[2] === undefined ? undefined : decodeURIComponent(named[2]);
+  const last = named?.[2] === undefined ? undefined : decoded(named[2]);
   if (last !== undefined && (id === undefined || id === last)) return { id: validateIdentifier("channel id", last), url: base };
   if (id === undefined) throw new SSSNError("invalid_argument", `${base} names no channel: add /channels/<id>, or give the id as well.`);
   return { id: validateIdentifier("channel id", id), url: `${base.replace(/\/channels$/, "")}/channels/${encodeURIComponent(id)}` };
+}
+
+/** What can't be decoded is no channel's name. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** The query of a URL; what is `undefined` is left out. */

@@ -36,6 +36,8 @@ export interface Call {
   readonly method?: "GET" | "POST";
   readonly path: string;
   readonly body?: unknown;
+  /** What an answer has. Whatever else answers with JSON at this address has not done what it was asked to. */
+  readonly answer?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
   /** How long one attempt may take; default: the connection's. */
@@ -160,7 +162,7 @@ export class HostConnection {
     try {
       // Raced, because fetch may have forgotten its signal by the time at which the body comes.
       return await Promise.race([
-        this.#request(address, { ...call, signal: ending.signal }).then((response) => response.json() as Promise<unknown>),
+        this.#request(address, { ...call, signal: ending.signal }).then((response) => answerIn(response, call.answer)),
         abortionOf(ending.signal),
       ]);
     } finally {
@@ -236,6 +238,17 @@ export class HostConnection {
       throw thrown;
     }
   }
+}
+
+/** @throws SSSNError `transport_failed` for what no host of this protocol answers. */
+async function answerIn(response: Response, member: string | undefined): Promise<unknown> {
+  const answer: unknown = await response.json();
+  if (typeof answer === "object" && answer !== null && (member === undefined || member in answer)) return answer;
+  throw new SSSNError(
+    "transport_failed",
+    `The server answered with status ${response.status} and something else than ${member === undefined ? "an object" : `an object with ${member}`}. Is this the address of an SSSN host?`,
+    { details: UNKNOWN },
+  );
 }
 
 /** Whether the host has done what it was asked to, nobody here can tell. */

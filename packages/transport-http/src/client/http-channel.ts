@@ -96,8 +96,8 @@ export class HttpChannel<Content = unknown, Written = Content>
     this.#logger = guardLogger(options.logger ?? consoleLogger);
     this.#connection = connection ?? new HostConnection(connectionHosts(hosts, options), options);
     this.#writes = new WriteBatcher({
-      one: (entry) => this.post("/messages", entry),
-      many: async (messages) => (await this.post<{ receipts: WriteReceipt[] }>("/messages/batch", { messages })).receipts,
+      one: (entry) => this.post("/messages", entry, "sequence"),
+      many: (messages) => this.#storeAll(messages),
     });
   }
 
@@ -128,7 +128,7 @@ export class HttpChannel<Content = unknown, Written = Content>
     const { ifLast, ...rest } = options;
     const entry = entryOf({ content, ...rest });
     // One with a condition shares its request with no other.
-    return ifLast === undefined ? this.#writes.write(entry) : this.post("/messages", { ...entry, ifLast });
+    return ifLast === undefined ? this.#writes.write(entry) : this.post("/messages", { ...entry, ifLast }, "sequence");
   }
 
   async writeBatch(
@@ -136,12 +136,18 @@ export class HttpChannel<Content = unknown, Written = Content>
     entries: readonly WriteEntry<Written>[],
     condition: WriteCondition = {},
   ): Promise<readonly WriteReceipt[]> {
-    const messages = entries.map((entry) => entryOf(entry));
-    return (await this.post<{ receipts: WriteReceipt[] }>("/messages/batch", { messages, ...condition })).receipts;
+    return this.#storeAll(
+      entries.map((entry) => entryOf(entry)),
+      condition,
+    );
+  }
+
+  async #storeAll(messages: readonly WriteEntry<unknown>[], condition: WriteCondition = {}): Promise<readonly WriteReceipt[]> {
+    return (await this.post<{ receipts: WriteReceipt[] }>("/messages/batch", { messages, ...condition }, "receipts")).receipts;
   }
 
   async read(_readerId: string, options: ReadOptions = {}): Promise<ReadResult<Content>> {
-    return deepFreeze(await this.post<ReadResult<Content>>("/read", options));
+    return deepFreeze(await this.post<ReadResult<Content>>("/read", options, "messages"));
   }
 
   async find(_readerId: string, id: string): Promise<ChannelMessage<Content> | undefined> {
@@ -149,15 +155,15 @@ export class HttpChannel<Content = unknown, Written = Content>
   }
 
   positions(_readerId: string, options: CursorOptions = {}): Promise<Positions> {
-    return this.get(`/positions${queryText({ ...options })}`);
+    return this.get(`/positions${queryText({ ...options })}`, "last");
   }
 
   async commit(_readerId: string, position: number, options: CommitOptions = {}): Promise<number> {
-    return (await this.post<{ position: number }>("/cursor/commit", { position, ...options })).position;
+    return (await this.post<{ position: number }>("/cursor/commit", { position, ...options }, "position")).position;
   }
 
   async seek(_readerId: string, target: SeekTarget, options: CursorOptions = {}): Promise<number> {
-    return (await this.post<{ position: number }>("/cursor/seek", { target, ...options })).position;
+    return (await this.post<{ position: number }>("/cursor/seek", { target, ...options }, "position")).position;
   }
 
   async claim(_readerId: string, options: ClaimOptions = {}): Promise<readonly Claim<Content>[]> {
@@ -171,6 +177,7 @@ export class HttpChannel<Content = unknown, Written = Content>
         method: "POST",
         path: "/claims",
         body,
+        answer: "claims",
         signal,
         timeoutMs: this.#call.timeoutMs,
         waitMs: options.waitMs ?? 0,
@@ -206,7 +213,7 @@ export class HttpChannel<Content = unknown, Written = Content>
   }
 
   async #settle(how: string, body: unknown): Promise<readonly SettleResult[]> {
-    return (await this.post<{ results: SettleResult[] }>(`/claims/${how}`, body)).results;
+    return (await this.post<{ results: SettleResult[] }>(`/claims/${how}`, body, "results")).results;
   }
 
   async subscribe(readerId: string, callback: MessageCallback<Content>, options: SubscribeOptions = {}): Promise<Subscription> {
@@ -275,11 +282,11 @@ export class HttpChannel<Content = unknown, Written = Content>
     });
   }
 
-  protected get<Result>(path: string): Promise<Result> {
-    return this.#connection.json<Result>({ path, ...this.#call });
+  protected get<Result>(path: string, answer?: string): Promise<Result> {
+    return this.#connection.json<Result>({ path, answer, ...this.#call });
   }
 
-  protected post<Result>(path: string, body: unknown): Promise<Result> {
-    return this.#connection.json<Result>({ method: "POST", path, body, ...this.#call });
+  protected post<Result>(path: string, body: unknown, answer?: string): Promise<Result> {
+    return this.#connection.json<Result>({ method: "POST", path, body, answer, ...this.#call });
   }
 }
