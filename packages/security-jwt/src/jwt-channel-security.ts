@@ -27,6 +27,8 @@ import { isCanonical } from "./token-text.js";
 import { VerifiedTokens } from "./verified-tokens.js";
 
 const MOST_TOKEN_CHARACTERS = 16_384;
+/** Header, claims and signature; the header's JSON begins with `{"`. */
+const WHOLE_TOKEN = /^(?:bearer +)?eyJ[\w-]*\.[\w-]+\.[\w-]*$/i;
 /** A token that begins so soon has begun: clocks are never quite together. */
 const CLOCKS_APART_SECONDS = 5;
 /** In 1973: an end that lies before is a number of seconds. */
@@ -267,7 +269,8 @@ function principalOf({ systemId, expiresAt }: TokenClaims, role: Role | undefine
 
 /** Seconds in the place of milliseconds are refused: the token would be forgotten at once, and let in again. */
 function checkRevocation(tokenId: unknown, expiresAt: unknown): void {
-  if (typeof tokenId !== "string" || tokenId.length > MOST_TOKEN_CHARACTERS)
+  // A whole token would end nothing, and would stand in a list that holds none.
+  if (typeof tokenId !== "string" || tokenId.length > MOST_TOKEN_CHARACTERS || WHOLE_TOKEN.test(tokenId))
     throw new SSSNError("invalid_argument", "A token is revoked by its id, the text in its claim jti.");
   if (typeof expiresAt !== "number" || !(expiresAt > EARLIEST_END_MS))
     throw new SSSNError(

@@ -274,6 +274,12 @@ describe("a shared list of revoked tokens", () => {
       await expect(security.revoke(jti, end / 1_000)).rejects.toMatchObject({ code: "invalid_argument" });
       await expect(security.revoke(jti, NaN)).rejects.toMatchObject({ code: "invalid_argument" });
       await expect(security.revoke(undefined as unknown as string)).rejects.toMatchObject({ code: "invalid_argument" });
+      const token = await security.generateToken({ systemId: "s", role: "read", channels: "*" });
+      for (const whole of [token, `Bearer ${token}`])
+        await expect(security.revoke(whole)).rejects.toMatchObject({
+          code: "invalid_argument",
+          message: expect.not.stringContaining(token) as string,
+        });
     }
   });
 });
