@@ -241,6 +241,37 @@ describe("a host seen from another process", () => {
     expect(seen.slice(0, 2)).toEqual(["running c", "paused c"]);
   });
 
+  it("is not asked for again and again where an answer comes at once, whatever it is", async () => {
+    const answers: Record<string, (asked: number) => unknown> = {
+      same: () => ({ revision: 1, since: 1 }),
+      "those of two hosts": (asked) => ({ revision: asked % 2, since: 1 }),
+      none: () => ({}),
+    };
+    const asked: Record<string, number> = {};
+    const seen: Record<string, number> = {};
+    for (const [name, answer] of Object.entries(answers)) {
+      const clock = new VirtualClock();
+      const enough = new AbortController();
+      [asked[name], seen[name]] = [0, 0];
+      const host = new HttpHost({
+        url: "http://host:1",
+        token: "t",
+        clock,
+        fetch: async () => Response.json(answer((asked[name] = (asked[name] ?? 0) + 1))),
+      });
+      const following = (async () => {
+        for await (const _topology of host.topologies({ signal: enough.signal })) seen[name] = (seen[name] ?? 0) + 1;
+      })();
+      await clock.advance(10_000);
+      enough.abort();
+      await following;
+    }
+    expect(seen["same"]).toBe(1);
+    expect(asked["same"]).toBeLessThanOrEqual(13);
+    expect(asked["those of two hosts"]).toBeLessThanOrEqual(102);
+    expect([seen["none"], (asked["none"] ?? 0) < 100]).toEqual([0, true]);
+  });
+
   it("ends following with what trying again can't help against", async () => {
     const host = await publish();
     const remote = new HttpHost({ url: host.url, token: await host.token("read") });

@@ -46,6 +46,8 @@ const OPTIONS: ReadonlySet<string> = new Set<keyof HttpHostOptions>([
 /** A host is asked for long, and not again and again. */
 const ASK_FOR_MS = Math.min(30_000, MAX_WAIT_MS);
 const REST_MS = 1_000;
+/** Between two questions that were answered at once, be it by several hosts behind one address, each with a topology of its own. */
+const SHORT_REST_MS = 100;
 
 /**
  * A host as a whole, seen from another process: what runs there. A channel of it is an {@link HttpChannel}.
@@ -80,7 +82,9 @@ export class HttpHost {
    */
   async topology({ signal, ...asked }: TopologyOptions = {}): Promise<Topology> {
     const { waitMs = 0 } = asked;
-    return deepFreeze(await this.#connection.json<Topology>({ path: `/topology${queryText({ ...asked })}`, signal, waitMs }));
+    return deepFreeze(
+      await this.#connection.json<Topology>({ path: `/topology${queryText({ ...asked })}`, answer: "revision", signal, waitMs }),
+    );
   }
 
   /**
@@ -90,19 +94,28 @@ export class HttpHost {
   async *topologies({ signal }: { readonly signal?: AbortSignal } = {}): AsyncGenerator<Topology, void, undefined> {
     let known: Topology | undefined;
     const ending = signal === undefined ? {} : { signal };
+    const { clock } = this.#connection;
+    const restUntil = (moment: number): Promise<void> =>
+      sleep(clock, Math.max(0, moment - clock.monotonic()), signal).catch(() => undefined);
     while (!signal?.aborted) {
+      const askedAt = clock.monotonic();
       try {
         const asked = known === undefined ? {} : { after: known.revision, since: known.since, waitMs: ASK_FOR_MS };
         const next = await this.topology({ ...asked, ...ending });
-        if (next.revision === known?.revision && next.since === known.since) continue;
+        if (next.revision === known?.revision && next.since === known.since) {
+          // Whoever does not wait with the answer is not asked for it in one go.
+          await restUntil(askedAt + REST_MS);
+          continue;
+        }
         known = next;
       } catch (error) {
         if (signal?.aborted) return;
         if (!isSSSNError(error) || !error.retryable) throw error;
-        await sleep(this.#connection.clock, REST_MS, signal).catch(() => undefined);
+        await restUntil(clock.monotonic() + REST_MS);
         continue;
       }
       yield known;
+      await restUntil(askedAt + SHORT_REST_MS);
     }
   }
 }
