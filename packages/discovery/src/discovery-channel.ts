@@ -192,8 +192,8 @@ export class DiscoveryChannel extends BaseChannel<Registration> implements Chann
   #checked(senderId: string, content: unknown): Registration {
     const registration = checkRegistration(content);
     const type = registration.type === "withdrawn" ? registration.of : registration.type;
-    const owner = this.#followed.index.get(type, registration.id, this.log.now());
-    if (!owner || owner.registrantId === senderId) return registration;
+    const owner = this.#followed.index.registrantOf(type, registration.id, this.log.now());
+    if (owner === undefined || owner === senderId) return registration;
     throw new SSSNError(
       "insufficient_role",
       `The ${type} ${registration.id} is registered by somebody else until its registration ends; only its registrant may change it.`,

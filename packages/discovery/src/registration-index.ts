@@ -1,4 +1,4 @@
-import type { ChannelInfo, ChannelMessage, SystemDescriptor, Visibility } from "@sssn/core";
+import type { ChannelEndpoint, ChannelInfo, ChannelMessage, SystemDescriptor, Visibility } from "@sssn/core";
 import { checkRegistration, type Registration } from "./registration.js";
 
 /** A live entry of the directory. */
@@ -66,6 +66,13 @@ export class RegistrationIndex {
     return merged(this.#entries.get(keyOf(type, id)), now);
   }
 
+  /** Who alone may change an id. Asked with every registration, so nothing is put together for it. */
+  registrantOf(type: "channel" | "system", id: string, now: number): string | undefined {
+    let newest: DirectoryEntry | undefined;
+    for (const entry of this.#entries.get(keyOf(type, id))?.values() ?? []) if (entry.expiresAt > now) newest = entry;
+    return newest?.registrantId;
+  }
+
   live(now: number): readonly DirectoryEntry[] {
     return [...this.#entries.values()].flatMap((hosts) => merged(hosts, now) ?? []);
   }
@@ -108,11 +115,14 @@ function merged(hosts: ReadonlyMap<string, DirectoryEntry> | undefined, now: num
   // Nobody's endpoints are mixed with somebody else's, whatever has been written to the log by other means.
   const live = all.filter(({ registrantId }) => registrantId === newest?.registrantId);
   if (!newest || live.length === 1) return newest;
-  const expiresAt = Math.max(...live.map((entry) => entry.expiresAt));
+  const expiresAt = live.reduce((latest, entry) => Math.max(latest, entry.expiresAt), newest.expiresAt);
   if (newest.type === "system") return { ...newest, expiresAt };
-  const endpoints = live.flatMap((entry) => (entry.type === "channel" ? entry.channel.endpoints : []));
-  const distinct = endpoints.filter(({ url }, index) => endpoints.findIndex((other) => other.url === url) === index);
-  return { ...newest, expiresAt, channel: { ...newest.channel, endpoints: distinct } };
+  // The first of several with one URL: an id can have thousands, where somebody means it ill.
+  const distinct = new Map<string, ChannelEndpoint>();
+  for (const entry of live)
+    for (const endpoint of entry.type === "channel" ? entry.channel.endpoints : [])
+      if (!distinct.has(endpoint.url)) distinct.set(endpoint.url, endpoint);
+  return { ...newest, expiresAt, channel: { ...newest.channel, endpoints: [...distinct.values()] } };
 }
 
 function keyOf(type: "channel" | "system", id: string): string {

@@ -57,6 +57,29 @@ async function codeOf(call: Promise<unknown>): Promise<ErrorCode | undefined> {
 }
 
 describe("registrations", () => {
+  it("keep nobody waiting where one id has thousands of hosts", async () => {
+    const { discovery } = await setting();
+    const endpointsOf = (host: number) =>
+      Array.from({ length: 16 }, (_, index) => ({ transport: "http", url: `http://h${host}-${index}:1/channels/c` }));
+    const begun = performance.now();
+    for (let first = 0; first < 2_000; first += 100)
+      await discovery.writeBatch(
+        "flood",
+        Array.from({ length: 100 }, (_, index) => ({
+          content: {
+            type: "channel",
+            id: "c",
+            host: `h${first + index}`,
+            ttlMs: 60_000,
+            channel: info("c", { endpoints: endpointsOf(first + index) }),
+          },
+        })),
+      );
+    expect(discovery.getChannel("c")?.endpoints).toHaveLength(32_000);
+    // One look at each pair of endpoints would take minutes.
+    expect(performance.now() - begun).toBeLessThan(15_000);
+  });
+
   it("are removed also from a log that was set back unheard", async () => {
     const store = new MemoryMessageStore();
     // One of which nobody listens to what others do.
