@@ -28,11 +28,21 @@ function ownMembers(declaration) {
   return declaration.members.flatMap((member) => (member.name ? [checker.getSymbolAtLocation(member.name)] : []));
 }
 
+/** `WorkOptions`, or `Omit<WorkOptions, "concurrency">` in words: what is left out counts only where it is not said anew. */
+function parentIn(type, own) {
+  if (type.expression.getText() !== "Omit") return `\`${type.expression.getText()}\``;
+  const [parent, left] = type.typeArguments ?? [];
+  const missing = [...left.getText().matchAll(/"(\w+)"/g)].map(([, name]) => name).filter((name) => !own.includes(name));
+  const but = missing.length > 0 ? ` but ${missing.map((name) => `\`${name}\``).join(", ")}` : "";
+  return `\`${parent.typeName.getText()}\`${but}`;
+}
+
 function section({ name, symbol, declarations }) {
   const declaration = declarations.find(ts.isInterfaceDeclaration);
   if (!declaration) return [];
-  const parents = (declaration.heritageClauses ?? []).flatMap(({ types }) => types.map((type) => type.expression.getText()));
-  const also = parents.length > 0 ? ` Besides, all of ${parents.map((parent) => `\`${parent}\``).join(", ")}.` : "";
+  const own = ownMembers(declaration).map((member) => member.name);
+  const parents = (declaration.heritageClauses ?? []).flatMap(({ types }) => types.map((type) => parentIn(type, own)));
+  const also = parents.length > 0 ? ` Besides, all of ${parents.join(", ")}.` : "";
   const rows = ownMembers(declaration).map((member) => {
     const isOptional = (member.flags & ts.SymbolFlags.Optional) !== 0;
     return `| \`${member.name}\`${isOptional ? "" : " (needed)"} | ${typeOf(member)} | ${documentation(member)} |`;
@@ -40,11 +50,14 @@ function section({ name, symbol, declarations }) {
   return [`### ${name}\n\n${documentation(symbol)}${also}\n\n| option | type | what it says |\n| --- | --- | --- |\n${rows.join("\n")}\n`];
 }
 
+/** Options by another name. */
+const ALSO = new Set(["RetentionPolicy", "GroupRegime", "TokenRequest", "ScanCondition"]);
+
 const seen = new Set();
 const sections = entryPoints
   .filter(({ name }) => !name.startsWith("sssn"))
   .map(({ name, exports }) => {
-    const sets = exports.filter(({ name: set, symbol }) => set.endsWith("Options") && !seen.has(symbol));
+    const sets = exports.filter(({ name: set, symbol }) => (set.endsWith("Options") || ALSO.has(set)) && !seen.has(symbol));
     for (const { symbol } of sets) seen.add(symbol);
     const parts = sets.flatMap(section);
     return parts.length > 0 ? `## ${name}\n\n${parts.join("\n")}` : "";

@@ -27,8 +27,9 @@ import { isCanonical } from "./token-text.js";
 import { VerifiedTokens } from "./verified-tokens.js";
 
 const MOST_TOKEN_CHARACTERS = 16_384;
-/** Header, claims and signature; the header's JSON begins with `{"`. */
+/** A token, where its id is asked for. */
 const WHOLE_TOKEN = /^(?:bearer +)?eyJ[\w-]*\.[\w-]+\.[\w-]*$/i;
+const TOKEN_REQUEST: ReadonlySet<string> = new Set<keyof TokenRequest>(["systemId", "role", "channels", "roles", "expiresInSeconds"]);
 /** A token that begins so soon has begun: clocks are never quite together. */
 const CLOCKS_APART_SECONDS = 5;
 /** In 1973: an end that lies before is a number of seconds. */
@@ -171,7 +172,9 @@ export class JWTChannelSecurity implements ChannelSecurity {
    * @throws SSSNError `invalid_argument` when there is no key to sign with, no role, or more channels than a token can carry;
    * `invalid_identifier`.
    */
-  async generateToken({ systemId, role, channels, roles, expiresInSeconds = 86_400 }: TokenRequest): Promise<string> {
+  async generateToken(request: TokenRequest): Promise<string> {
+    refuseUnknownOptions("generateToken()", request, TOKEN_REQUEST);
+    const { systemId, role, channels, roles, expiresInSeconds = 86_400 } = request;
     const signing = await this.#keys.signing();
     if (!signing)
       throw new SSSNError(
@@ -185,7 +188,7 @@ export class JWTChannelSecurity implements ChannelSecurity {
       checkRole(given);
       if (channel !== "*") validateIdentifier("channel id", channel.replace(/\*$/, ""));
     }
-    if (channels !== undefined && channels !== "*") for (const channel of channels) validateIdentifier("channel id", channel);
+    checkChannels(channels);
     const now = Math.floor(this.#clock.now() / 1000);
     const scope = {
       ...(role === undefined ? {} : { role }),
@@ -267,11 +270,21 @@ function principalOf({ systemId, expiresAt }: TokenClaims, role: Role | undefine
   return { systemId, expiresAt, ...(role === undefined ? {} : { role }) };
 }
 
-/** Seconds in the place of milliseconds are refused: the token would be forgotten at once, and let in again. */
+/** A text in the place of a list would be a token that is let in nowhere. */
+function checkChannels(channels: unknown): void {
+  if (channels === undefined || channels === "*") return;
+  if (!Array.isArray(channels))
+    throw new SSSNError("invalid_argument", `channels takes a list of channel ids, or "*" for all, but is ${describe(channels)}.`);
+  for (const channel of channels as readonly unknown[]) validateIdentifier("channel id", channel);
+}
+
+/**
+ * Seconds in the place of milliseconds are refused: the token would be forgotten at once, and let in again. So is the token in the place of its id: nothing would be
+ * revoked.
+ */
 function checkRevocation(tokenId: unknown, expiresAt: unknown): void {
-  // A whole token would end nothing, and would stand in a list that holds none.
   if (typeof tokenId !== "string" || tokenId.length > MOST_TOKEN_CHARACTERS || WHOLE_TOKEN.test(tokenId))
-    throw new SSSNError("invalid_argument", "A token is revoked by its id, the text in its claim jti.");
+    throw new SSSNError("invalid_argument", "A token is revoked by its id, the text in its claim jti, and not by its own text.");
   if (typeof expiresAt !== "number" || !(expiresAt > EARLIEST_END_MS))
     throw new SSSNError(
       "invalid_argument",
@@ -290,7 +303,11 @@ function isTokenType(type: unknown): boolean {
 
 function keyRingOf({ secret, keys, keySet }: JWTSecurityOptions): KeyRing {
   const given = [secret, keys, keySet].filter((source) => source !== undefined);
-  if (given.length !== 1) throw new SSSNError("invalid_argument", "JWTChannelSecurity takes exactly one of `secret`, `keys` and `keySet`.");
+  if (given.length !== 1)
+    throw new SSSNError(
+      "invalid_argument",
+      `JWTChannelSecurity takes exactly one of \`secret\`, \`keys\` and \`keySet\`, but got ${given.length === 0 ? "none that is defined" : given.length}.`,
+    );
   if (keySet) return makePublishedKeyRing(keySet);
   return makeKeyRing(keys ?? [{ algorithm: "HS256", secret: secret as string | Uint8Array }]);
 }

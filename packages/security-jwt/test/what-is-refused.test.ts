@@ -334,6 +334,18 @@ describe("a token that is asked for", () => {
     ["no system id", { systemId: "", role: "read" }, "invalid_identifier", /system id/],
     ["a bad channel", { systemId: "s", role: "read", channels: ["a/b"] }, "invalid_identifier", /channel id/],
     ["a bad channel among the roles", { systemId: "s", roles: { "a/b": "read" } }, "invalid_identifier", /channel id/],
+    [
+      "a text in the place of channels",
+      { systemId: "s", role: "read", channels: "c" as "*" },
+      "invalid_argument",
+      /list of channel ids, .* but is "c"/,
+    ],
+    [
+      "an option that there is none of",
+      { systemId: "s", role: "read", expiresIn: 60 } as TokenRequest,
+      "invalid_argument",
+      /has no option "expiresIn"/,
+    ],
     ["no time", { systemId: "s", role: "read", expiresInSeconds: 0 }, "invalid_argument", /expiresInSeconds/],
     ["more than ten years", { systemId: "s", role: "read", expiresInSeconds: 316_224_001 }, "invalid_argument", /expiresInSeconds/],
     [
@@ -353,6 +365,17 @@ describe("a token that is asked for", () => {
     ["the longest time", { systemId: "s", role: "read", channels: "*", expiresInSeconds: 316_224_000 }],
   ])("with %s is made and works", async (_what, request) => {
     expect(await security.authorizeRequest(await security.generateToken(request), "c", "read")).toMatchObject({ role: "read" });
+  });
+});
+
+describe("a token that is to be revoked", () => {
+  it("is named by its id: its own text in the place of that is refused, because nothing would be revoked", async () => {
+    const security = new JWTChannelSecurity({ secret: SECRET });
+    const token = await security.generateToken({ systemId: "s", role: "read", channels: ["c"] });
+    for (const text of [token, `Bearer ${token}`]) {
+      const error = await refusalOf(security.revoke(text));
+      expect([error.code, error.message]).toEqual(["invalid_argument", expect.stringMatching(/claim jti, and not by its own text/)]);
+    }
   });
 });
 

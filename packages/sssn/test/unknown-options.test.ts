@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ACLSecurity, BaseSystem, MemoryMessageStore, WorkQueueChannel, defineSystem, work } from "@sssn/core";
+import { ACLSecurity, BaseSystem, MemoryMessageStore, PassthroughChannel, WorkQueueChannel, defineSystem, work } from "@sssn/core";
 import { Directory, DiscoveryChannel, Registrar } from "@sssn/discovery";
 import { ScheduleChannel, Scheduler } from "@sssn/schedule";
 import { JWTChannelSecurity } from "@sssn/security-jwt";
@@ -49,6 +49,48 @@ describe("an option that there is none of", () => {
     await expect(refused).rejects.toThrow(/has no option "sceurity"\. Its options: /);
   });
 
+  const log = new PassthroughChannel({ id: "log", store });
+  const none: object = { lease: 1 };
+  const calls: readonly [call: string, make: () => Promise<unknown>][] = [
+    ["write", () => log.write("a", 1, none)],
+    ["writeBatch", () => log.writeBatch("a", [], none)],
+    ["read", () => log.read("a", none)],
+    ["positions", () => log.positions("a", none)],
+    ["commit", () => log.commit("a", 0, none)],
+    ["seek", () => log.seek("a", "start", none)],
+    ["subscribe", () => log.subscribe("a", () => {}, none)],
+    ["stream", () => log.stream("a", none)[Symbol.asyncIterator]().next()],
+    ["claim", () => log.claim("a", none)],
+    ["acknowledge", () => log.acknowledge("a", [], none)],
+    ["nack", () => log.nack("a", [], none)],
+    ["deadLetter", () => log.deadLetter("a", [], none)],
+    ["extend", () => log.extend("a", [], none)],
+    ["requeue", () => log.requeue("a", none)],
+    ["setRegime", () => log.setRegime("a", {}, none)],
+    ["cancel", () => log.cancel("a", [], none)],
+    ["reschedule", () => log.reschedule("a", [], none)],
+    ["job", () => log.job("a", "one", none)],
+    ["jobs", () => log.jobs("a", { state: "ready", ...none })],
+    ["history", () => log.history("a", none)],
+    ["cursors", () => log.cursors("a", none)],
+    ["scan", () => log.scan("a", none)],
+    ["deadLetters", () => log.deadLetters("a", none)],
+    ["deleteCursor", () => log.deleteCursor("a", "b", none)],
+  ];
+  it.each(calls)("is refused by %s() of a channel", async (call, make) => {
+    if (log.state === "init") await log.start();
+    await expect(make()).rejects.toMatchObject({ code: "invalid_argument", details: { option: '"lease"' } });
+    await expect(make()).rejects.toThrow(`${call}() has no option "lease". Its options: `);
+  });
+
+  it("is refused in a batch, a retention policy and a back-off", async () => {
+    if (log.state === "init") await log.start();
+    await expect(log.writeBatch("a", [{ content: 1, ...none }])).rejects.toThrow(/A message of a batch has no option "lease"/);
+    await expect(log.evict("a", none)).rejects.toThrow(/A retention policy has no option "lease"/);
+    expect(() => new PassthroughChannel({ id: "a", store, retention: none })).toThrow(/A retention policy has no option "lease"/);
+    expect(() => new PassthroughChannel({ id: "a", store, backoff: none })).toThrow(/backoff has no option "lease"/);
+  });
+
   it("leaves nothing behind where it is refused: the system can be published as it is meant", async () => {
     const folder = await mkdtemp(join(tmpdir(), "options-"));
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
@@ -61,5 +103,37 @@ describe("an option that there is none of", () => {
     expect(running.addresses).toHaveLength(1);
     await running.close();
     await own.close();
+  });
+});
+
+describe("a value that means nothing, as JavaScript lets it pass", () => {
+  const wrong = (value: unknown): never => value as never;
+  const refusing: readonly [what: string, make: () => unknown, text: RegExp][] = [
+    ["no options of a channel", () => new WorkQueueChannel(wrong(undefined)), /takes an object of options, such as/],
+    ["a visibility", () => new WorkQueueChannel({ id: "a", store, visibility: wrong("Public") }), /"public" or "private", but is "Public"/],
+    ["a security", () => new WorkQueueChannel({ id: "a", store, security: wrong("jwt") }), /such as a JWTChannelSecurity, but is "jwt"/],
+    ["a channel to work off", () => work(wrong("jobs"), "w", () => {}), /takes a channel to work off, but got "jobs"/],
+    [
+      "a worker without a name",
+      () =>
+        work(
+          jobs,
+          wrong(() => {}),
+          wrong(undefined),
+        ),
+      /takes the name of who works, but got a function/,
+    ],
+    ["no handler", () => work(jobs, "w", wrong(undefined)), /takes a function to call with each message, but got undefined/],
+  ];
+  it.each(refusing)("is refused and named: %s", (_what, make, text) => {
+    expect(make).toThrow(text);
+  });
+
+  it("is refused and named: what is no list of messages, or of ids", async () => {
+    const log = new PassthroughChannel({ id: "lists", store });
+    await log.start();
+    await expect(log.writeBatch("a", wrong({ content: 1 }))).rejects.toMatchObject({ code: "invalid_argument" });
+    await expect(log.remove("a", wrong("one"))).rejects.toThrow(/a list of message ids, but got "one"/);
+    await log.drain();
   });
 });

@@ -71,6 +71,17 @@ describe("a token source", () => {
     expect(asked).toBe(2);
   });
 
+  it.each<[string, unknown, RegExp]>([
+    ["none", undefined, /but got undefined/],
+    ["an empty one", "", /but got an empty one/],
+    ["one from a file, with its line break", "abc.def.ghi\n", /trim it/],
+    ["a number", 7, /but got 7/],
+  ])("that can never be sent is refused when the channel is made, and not after half a minute: %s", (_what, token, text) => {
+    const make = (): unknown => new HttpChannel({ url: "http://127.0.0.1:1", id: "orders", token: token as string });
+    expect(make).toThrow(expect.objectContaining({ code: "invalid_argument", message: expect.stringMatching(text) as string }));
+    expect(make).not.toThrow(/abc/);
+  });
+
   it("that fails says so, and is asked again by the next call", async () => {
     const host = await publish();
     let isDown = true;

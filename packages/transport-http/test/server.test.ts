@@ -148,6 +148,35 @@ describe("the server", () => {
     ]);
   });
 
+  it.each<[string, Record<string, unknown>]>([
+    ["a text in the place of a list of origins", { corsOrigins: "https://app.example" }],
+    ["a wildcard", { corsOrigins: ["*"] }],
+    ["an origin with a path", { corsOrigins: ["https://app.example/"] }],
+    ["a text in the place of a list of names", { allowedHosts: "shop.example" }],
+    ["a name with its port", { allowedHosts: ["shop.example:8000"] }],
+    ["a name with its scheme", { allowedHosts: ["https://shop.example"] }],
+    ["an address without a scheme", { publicUrl: "shop.example" }],
+  ])("refuses names that no request could ever match: %s", (_what, names) => {
+    expect(() => new HttpTransport(names)).toThrow(
+      expect.objectContaining({ code: "invalid_argument", details: { argument: Object.keys(names)[0] } }),
+    );
+  });
+
+  it("takes names as browsers and clients tell them", () => {
+    const corsOrigins = ["https://app.example", "http://localhost:5173", "chrome-extension://abcdef"];
+    expect(
+      () => new HttpTransport({ corsOrigins, allowedHosts: ["shop.example", "[::1]"], publicUrl: "https://shop.example/api" }),
+    ).not.toThrow();
+  });
+
+  it("names the values that there are, where another one was sent", async () => {
+    const host = await publish();
+    const { body } = await host.fetch("/channels/orders/jobs?state=weird", await host.token("admin"));
+    expect((body as { detail: string }).detail).toBe(
+      'query.state must be one of ready, claimed, resting, dead, cancelled, settled, but is "weird".',
+    );
+  });
+
   it("is ready only while its channels' logs answer and every check of its own holds", async () => {
     let isWorking = true;
     const host = await publish({

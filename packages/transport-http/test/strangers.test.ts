@@ -169,9 +169,9 @@ describe("a token", () => {
     const host = await publish();
     const errors: string[] = [];
     for (const token of [
-      "first\nsecond-half",
-      "",
-      null as never,
+      () => "first\nsecond-half",
+      () => "",
+      () => null as never,
       () => Promise.reject(new Error("vault: s3cr3t")),
       () => new Promise<string>(() => {}),
     ]) {

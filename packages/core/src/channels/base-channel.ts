@@ -26,6 +26,7 @@ import type {
 import type { PublishedChannel } from "../ports/channel-transport.js";
 import type { ChannelLog, DeadMessage, LogCounts, LogStats, RetentionPolicy } from "../ports/message-store.js";
 import { insufficientRole } from "../security/refusals.js";
+import { checkCall } from "./call-options.js";
 import { groupName } from "./work/claiming.js";
 import { Delivery, commitDelivered, type Delivered } from "./reading/delivery.js";
 import * as host from "./host-operations.js";
@@ -53,20 +54,24 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
   // ---------------------------------------------------------------- shared reads
 
   async read(readerId: string, options: ReadOptions = {}): Promise<ReadResult<Content>> {
+    checkCall("read", options);
     const log = await this.authorize(readerId, "read");
     const bounds = { audience: this.audienceOf(readerId), maxBytes: this.options.maxPageBytes };
     return (await readLog(log, readerId, options, bounds)) as ReadResult<Content>;
   }
 
   async positions(readerId: string, options: CursorOptions = {}): Promise<Positions> {
+    checkCall("positions", options);
     return positionsIn(await this.authorize(readerId, "read"), readerId, options);
   }
 
   async commit(readerId: string, position: number, options: CommitOptions = {}): Promise<number> {
+    checkCall("commit", options);
     return commitCursor(await this.authorize(readerId, "commit"), readerId, position, options);
   }
 
   async seek(readerId: string, target: SeekTarget, options: CursorOptions = {}): Promise<number> {
+    checkCall("seek", options);
     return seekCursor(await this.authorize(readerId, "seek"), readerId, target, options);
   }
 
@@ -113,6 +118,7 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
   // ---------------------------------------------------------------- live
 
   async subscribe(systemId: string, callback: MessageCallback<Content>, options: SubscribeOptions = {}): Promise<Subscription> {
+    checkCall("subscribe", options);
     const log = await this.authorize(systemId, "stream");
     let readFrom = log.identity;
     const commits = new LatestOnly<Delivered>((delivered) =>
@@ -166,6 +172,7 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
   }
 
   async *pages(readerId: string, options: StreamOptions = {}): AsyncGenerator<readonly ChannelMessage<Content>[], void, undefined> {
+    checkCall("stream", options);
     if (options.signal?.aborted) return;
     const log = await this.authorize(readerId, "stream");
     const after = await startPosition(log, readerId, options);
@@ -209,6 +216,7 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
   // ---------------------------------------------------------------- host operations
 
   async history(adminId: string, options: HistoryOptions = {}): Promise<ReadResult<Content>> {
+    checkCall("history", options);
     return (await host.history(await this.authorize(adminId, "history"), options, this.options.maxPageBytes)) as ReadResult<Content>;
   }
 
@@ -221,6 +229,7 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
   }
 
   async cursors(adminId: string, options: CursorsOptions = {}): Promise<CursorPage> {
+    checkCall("cursors", options);
     return host.cursors(await this.authorize(adminId, "stats"), options);
   }
 
@@ -249,6 +258,7 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
   }
 
   async scan(adminId: string, options: ScanOptions = {}): Promise<ScanResult<Content>> {
+    checkCall("scan", options);
     const log = await this.authorize(adminId, "history");
     this.#scanner ??= new Scanner(this.id, this.options.clock);
     return (await this.#scanner.scan(log, options)) as ScanResult<Content>;
@@ -259,6 +269,7 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
   }
 
   async deadLetters(adminId: string, options: DeadLettersOptions = {}): Promise<readonly DeadMessage[]> {
+    checkCall("deadLetters", options);
     return host.deadLetters(await this.authorize(adminId, "history"), options);
   }
 
@@ -267,6 +278,7 @@ export abstract class BaseChannel<Content = unknown, Written = Content>
   }
 
   async deleteCursor(adminId: string, readerId: string, options: CursorOptions = {}): Promise<boolean> {
+    checkCall("deleteCursor", options);
     return (await this.authorize(adminId, "delete-cursor")).deleteCursor(cursorKey(validateIdentifier("system id", readerId), options));
   }
 }

@@ -6,6 +6,7 @@ import type { ChannelSecurity } from "../ports/channel-security.js";
 import type { Backoff, MessageStore, RetentionPolicy } from "../ports/message-store.js";
 import type { BackoffOptions, ChannelPort } from "../ports/channel-port.js";
 import { SSSNError, describe } from "../errors.js";
+import { refuseUnknownOptions } from "../options.js";
 import { resolveBackoff } from "./work/backoff.js";
 import { validateLease } from "./work/claim-bounds.js";
 import { OpenSecurity } from "../security/open-security.js";
@@ -112,10 +113,20 @@ export const CHANNEL_OPTIONS: readonly (keyof ChannelOptions)[] = [
   "logger",
 ];
 
+const RETENTION: ReadonlySet<string> = new Set<keyof RetentionPolicy>([
+  "maxAgeMs",
+  "maxCount",
+  "maxBytes",
+  "keepUnsettled",
+  "maxDeadAgeMs",
+]);
+
 /** @throws SSSNError `invalid_identifier`, `invalid_argument`. */
 export function resolveChannelOptions<Content, Written>(
   options: ChannelOptions<Content, Written>,
 ): ResolvedChannelOptions<Content, Written> {
+  if (typeof (options as unknown) !== "object")
+    throw new SSSNError("invalid_argument", `A channel takes an object of options, such as { id, store }, but got ${describe(options)}.`);
   const { maintenanceIntervalMs = 60_000, maxContentBytes = 1_048_576, maxPendingWrites = 10_000 } = options;
   const { claimTimeoutMs = 300_000, maxDeliveries, groups, maxGroups = 100, maxPageBytes = 16 * 1024 * 1024 } = options;
   return {
@@ -123,8 +134,8 @@ export function resolveChannelOptions<Content, Written>(
     store: checkStore(options.store),
     name: options.name ?? options.id,
     description: options.description ?? "",
-    visibility: options.visibility ?? Visibility.PRIVATE,
-    security: options.security ?? new OpenSecurity(),
+    visibility: checkVisibility(options.visibility ?? Visibility.PRIVATE),
+    security: checkSecurity(options.security ?? new OpenSecurity()),
     schema: options.schema,
     retention: options.retention && checkRetention(options.retention),
     maintenanceIntervalMs: validateInteger("maintenanceIntervalMs", maintenanceIntervalMs, 10, Number.MAX_SAFE_INTEGER),
@@ -142,6 +153,23 @@ export function resolveChannelOptions<Content, Written>(
     clock: options.clock ?? systemClock,
     logger: guardLogger(options.logger ?? consoleLogger),
   };
+}
+
+/** What is mistyped would be private: never published, without a word. */
+function checkVisibility(visibility: unknown): Visibility {
+  if (visibility === Visibility.PUBLIC || visibility === Visibility.PRIVATE) return visibility;
+  throw new SSSNError("invalid_argument", `visibility is "public" or "private", but is ${describe(visibility)}.`, {
+    details: { argument: "visibility" },
+  });
+}
+
+function checkSecurity(security: unknown): ChannelSecurity {
+  if (typeof security === "object" && security !== null && "authorizeRequest" in security) return security as ChannelSecurity;
+  throw new SSSNError(
+    "invalid_argument",
+    `security takes an object that authorizes, such as a JWTChannelSecurity, but is ${describe(security)}.`,
+    { details: { argument: "security" } },
+  );
 }
 
 function checkStore(store: unknown): MessageStore {
@@ -174,6 +202,7 @@ function checkGroups(groups: readonly string[]): ReadonlySet<string> {
 
 /** @throws SSSNError `invalid_argument`. */
 export function checkRetention(policy: RetentionPolicy): RetentionPolicy {
+  refuseUnknownOptions("A retention policy", policy, RETENTION);
   for (const bound of ["maxAgeMs", "maxCount", "maxBytes", "maxDeadAgeMs"] as const) {
     const value = policy[bound];
     if (value !== undefined) validateInteger(`retention.${bound}`, value, 0, Number.MAX_SAFE_INTEGER);

@@ -70,6 +70,7 @@ export async function evict(
 }
 
 export function remove(log: ChannelLog, ids: readonly string[]): Promise<number> {
+  if (!Array.isArray(ids)) throw new SSSNError("invalid_argument", `remove() takes a list of message ids, but got ${describe(ids)}.`);
   for (const id of ids) validateIdentifier("message id", id);
   return log.remove(ids);
 }

@@ -1,4 +1,4 @@
-import { SSSNError } from "../errors.js";
+import { SSSNError, describe } from "../errors.js";
 import { validateIdentifier, validateInteger } from "../identifiers.js";
 import { toMessage } from "../log-state/checks.js";
 import type { ChannelMessage, MessageDraft, WriteReceipt } from "../message.js";
@@ -7,6 +7,7 @@ import { OPERATION_ROLES, type ChannelOperation } from "../ports/roles.js";
 import type { AppendOptions, ChannelLog } from "../ports/message-store.js";
 import { insufficientRole } from "../security/refusals.js";
 import { ChannelLifecycle } from "./channel-lifecycle.js";
+import { checkCall } from "./call-options.js";
 import { MAX_BATCH, makeDraft } from "./drafts.js";
 import { NO_TURN, Turns } from "./turns.js";
 
@@ -50,6 +51,7 @@ export abstract class WritableChannel<Content = unknown, Written = Content> exte
   // ---------------------------------------------------------------- writing
 
   async write(senderId: string, content: Written, options: WriteOptions & WriteCondition = {}): Promise<WriteReceipt> {
+    checkCall("write", options);
     const { ifLast, ...rest } = options;
     const [receipt] = await this.#accept(senderId, 1, ifLast, async () => [await makeDraft(this.options, senderId, content, rest)]);
     return receipt as WriteReceipt;
@@ -58,8 +60,14 @@ export abstract class WritableChannel<Content = unknown, Written = Content> exte
   async writeBatch(
     senderId: string,
     entries: readonly WriteEntry<Written>[],
-    { ifLast }: WriteCondition = {},
+    condition: WriteCondition = {},
   ): Promise<readonly WriteReceipt[]> {
+    checkCall("writeBatch", condition);
+    const given: unknown = entries;
+    if (!Array.isArray(given))
+      throw new SSSNError("invalid_argument", `A batch is a list of { content, … }, but this is ${describe(given)}.`);
+    for (const entry of entries) checkCall("entry", entry);
+    const { ifLast } = condition;
     if (entries.length > MAX_BATCH)
       throw new SSSNError("invalid_argument", `A batch takes at most ${MAX_BATCH} messages, but has ${entries.length}.`);
     return this.#accept(senderId, entries.length, ifLast, () =>

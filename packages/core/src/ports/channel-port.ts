@@ -243,6 +243,7 @@ export interface RequeueOptions extends SettleOptions {
 
 /** Which messages of a group to list. */
 export interface JobsOptions extends SettleOptions {
+  /** `ready`, `claimed`, `resting`, `dead`, `cancelled` or `settled`. */
   readonly state: JobState;
   /** Behind this sequence. Default 0. */
   readonly after?: number;

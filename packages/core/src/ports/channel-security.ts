@@ -11,6 +11,7 @@ export interface Principal {
 
 /** Whom a credential is for, and what it allows. */
 export interface TokenRequest {
+  /** Who shows it: an identifier. */
   readonly systemId: string;
   /** For every channel in `channels`. Left out: `roles` says it all. */
   readonly role?: Role;

@@ -200,6 +200,7 @@ export interface SettleResult {
 
 /** How much is removed at once. */
 export interface EvictOptions {
+  /** At most so many messages, the oldest first. Default: all that may go. */
   readonly most?: number;
 }
 
@@ -207,6 +208,7 @@ export interface EvictOptions {
 export interface RetentionPolicy {
   /** Oldest age, in ms, by the log's own clock. */
   readonly maxAgeMs?: number;
+  /** Most messages, the newest stay. */
   readonly maxCount?: number;
   /** Most bytes of stored messages, as the store counts them. */
   readonly maxBytes?: number;

@@ -1,4 +1,4 @@
-import { SSSNError, TOO_LATE, within, type Clock } from "@sssn/core";
+import { SSSNError, TOO_LATE, describe, within, type Clock } from "@sssn/core";
 
 /** A token, or what gets one: asked again shortly before the last one expires, and when the host says that it has. */
 export type TokenSource = string | (() => string | Promise<string>);
@@ -20,8 +20,9 @@ export class TokenHolder {
   #token: Promise<string> | undefined;
   #renewAt = Infinity;
 
-  /** @param attemptMs how long one attempt of a call may take. */
+  /** @param attemptMs how long one attempt of a call may take. @throws SSSNError `invalid_argument` for a text that can never be sent. */
   constructor(source: TokenSource, clock: Clock, attemptMs: number) {
+    checkSource(source);
     this.#sourceTimeoutMs = Math.min(SOURCE_TIMEOUT_MS, attemptMs * PART_OF_ATTEMPT);
     this.#source = source;
     this.#clock = clock;
@@ -57,7 +58,7 @@ export class TokenHolder {
     if (given === TOO_LATE) throw unavailable(`its source did not give one within ${this.#sourceTimeoutMs} ms`);
     if (typeof given !== "string")
       throw unavailable(`its source gave no text, but ${given === null ? "null" : `a value of type ${typeof given}`}`);
-    const token = given.replace(/^bearer +/i, "");
+    const token = withoutScheme(given);
     if (!SENDABLE.test(token))
       throw unavailable("what its source gave is empty, or has characters that no token has, such as blanks or line breaks");
     return token;
@@ -75,6 +76,22 @@ export class TokenHolder {
       throw error;
     }
   }
+}
+
+function withoutScheme(token: string): string {
+  return token.replace(/^bearer +/i, "");
+}
+
+/** What trying again can't mend is told at once. @throws SSSNError `invalid_argument`, with nothing of the token. */
+function checkSource(source: unknown): void {
+  if (typeof source === "function" || (typeof source === "string" && SENDABLE.test(withoutScheme(source)))) return;
+  const given =
+    typeof source === "string" ? (source === "" ? "an empty one" : "one with blanks, line breaks or the like") : describe(source);
+  throw new SSSNError(
+    "invalid_argument",
+    `token takes a text without blanks or line breaks, or a function that gets one, but got ${given}. A token from a file ends with a line break: trim it.`,
+    { details: { argument: "token" } },
+  );
 }
 
 /** @param why never says anything that could be a part of a token. */

@@ -50,7 +50,7 @@ export class PublishedChannels {
     if (channel)
       return { channel, credential, operation, principal: await channel.security.authorizeRequest(credential, channelId, operation) };
     await this.authenticate(credential);
-    throw new SSSNError("channel_not_found", "There is no such channel here.");
+    throw new SSSNError("channel_not_found", 'There is no such channel here: none with this id that was made with visibility: "public".');
   }
 
   /** @throws SSSNError `token_invalid` when no channel's security knows the credential. */

@@ -31,6 +31,7 @@ import type { HttpApplication, HttpMiddleware } from "./http-application.js";
 import { HTTP_TRANSPORT_OPTIONS, type HttpTransportOptions } from "./http-transport-options.js";
 import { Mounts } from "./mounts.js";
 import { Readiness } from "./readiness.js";
+import { checkNames } from "./own-names.js";
 import { RequestLog } from "./request-log.js";
 import { SharedTickets } from "./shared-tickets.js";
 import { LocalTickets, type Tickets } from "./tickets.js";
@@ -100,6 +101,7 @@ export class HttpTransport implements ChannelTransport {
   constructor(options: HttpTransportOptions = {}) {
     this.#options = options;
     refuseUnknownOptions("HttpTransport", options, HTTP_TRANSPORT_OPTIONS);
+    checkNames(options);
     this.#logger = guardLogger(options.logger ?? consoleLogger);
     this.#clock = options.clock ?? systemClock;
     this.#host = options.host ?? "127.0.0.1";

@@ -71,6 +71,7 @@ function expectation(error: ErrorObject | undefined, { minimum, maximum, descrip
   if (minimum !== undefined && maximum !== undefined) return `must be a whole number from ${minimum} to ${maximum}`;
   if (error?.keyword === "pattern")
     return "must be an identifier: letters, digits and . _ ~ : @ + = -, starting with a letter, a digit or _";
+  if (error?.keyword === "enum") return `must be one of ${(error.schema as readonly unknown[]).join(", ")}`;
   if (error?.keyword === "maxItems") return `must have at most ${maxItems ?? 0} items`;
   return error?.message ?? "is not what it should be";
 }

@@ -17,6 +17,7 @@ import type {
   SettleOptions,
 } from "../../ports/channel-port.js";
 import type { ChannelLog, GroupRegime, JobInfo, JobPage, OrderResult, SettleResult } from "../../ports/message-store.js";
+import { checkCall } from "../call-options.js";
 import { WritableChannel } from "../writable-channel.js";
 import { claimFrom, groupName, knownGroup, progressOf, reasonOf, settleWith } from "./claiming.js";
 import * as orders from "./work-orders.js";
@@ -35,6 +36,7 @@ export abstract class ClaimableChannel<Content = unknown, Written = Content> ext
   // ---------------------------------------------------------------- claims
 
   async claim(readerId: string, options: ClaimOptions = {}): Promise<readonly Claim<Content>[]> {
+    checkCall("claim", options);
     this.refuse("claim");
     this.assertAccepting();
     const log = await this.authorize(readerId, "claim");
@@ -56,11 +58,13 @@ export abstract class ClaimableChannel<Content = unknown, Written = Content> ext
   }
 
   async acknowledge(readerId: string, receipts: readonly string[], options: SettleOptions = {}): Promise<readonly SettleResult[]> {
+    checkCall("acknowledge", options);
     const log = await this.authorize(readerId, "acknowledge");
     return settleWith(log, readerId, receipts, options, (receipt) => ({ receipt, action: "acknowledge" }));
   }
 
   async nack(readerId: string, receipts: readonly string[], options: NackOptions = {}): Promise<readonly SettleResult[]> {
+    checkCall("nack", options);
     const log = await this.authorize(readerId, "nack");
     const results = await settleWith(log, readerId, receipts, options, (receipt) => ({
       receipt,
@@ -74,6 +78,7 @@ export abstract class ClaimableChannel<Content = unknown, Written = Content> ext
   }
 
   async deadLetter(readerId: string, receipts: readonly string[], options: DeadLetterOptions = {}): Promise<readonly SettleResult[]> {
+    checkCall("deadLetter", options);
     const log = await this.authorize(readerId, "dead-letter");
     const results = await settleWith(log, readerId, receipts, options, (receipt) => ({
       receipt,
@@ -85,6 +90,7 @@ export abstract class ClaimableChannel<Content = unknown, Written = Content> ext
   }
 
   async extend(readerId: string, receipts: readonly string[], options: ExtendOptions = {}): Promise<readonly SettleResult[]> {
+    checkCall("extend", options);
     const log = await this.authorize(readerId, "extend");
     const progress = progressOf(options);
     return settleWith(log, readerId, receipts, options, (receipt) => ({
@@ -103,15 +109,18 @@ export abstract class ClaimableChannel<Content = unknown, Written = Content> ext
   // ---------------------------------------------------------------- orders about work
 
   async requeue(adminId: string, options: RequeueOptions = {}): Promise<number> {
+    checkCall("requeue", options);
     return orders.requeue(await this.authorize(adminId, "requeue"), options);
   }
 
   async setRegime(adminId: string, regime: GroupRegime, options: RegimeOptions = {}): Promise<void> {
+    checkCall("setRegime", options);
     const log = await this.authorize(adminId, "regime");
     return orders.setRegime(this.#withKnownGroup(log, options), regime, options);
   }
 
   async cancel(adminId: string, which: readonly string[] | JobSelection, options: CancelOptions = {}): Promise<readonly OrderResult[]> {
+    checkCall("cancel", options);
     const log = await this.authorize(adminId, "cancel");
     const results = await orders.cancel(this.#withKnownGroup(log, options), which, options);
     const told = { group: groupName(options), ...reasonOf(options) };
@@ -120,15 +129,18 @@ export abstract class ClaimableChannel<Content = unknown, Written = Content> ext
   }
 
   async reschedule(adminId: string, ids: readonly string[], options: RescheduleOptions = {}): Promise<readonly OrderResult[]> {
+    checkCall("reschedule", options);
     const log = await this.authorize(adminId, "reschedule");
     return orders.reschedule(this.#withKnownGroup(log, options), ids, options);
   }
 
   async job(adminId: string, id: string, options: SettleOptions = {}): Promise<JobInfo> {
+    checkCall("job", options);
     return orders.job(await this.authorize(adminId, "jobs"), id, options);
   }
 
   async jobs(adminId: string, options: JobsOptions): Promise<JobPage> {
+    checkCall("jobs", options);
     return orders.jobs(await this.authorize(adminId, "jobs"), options);
   }
 

@@ -1,5 +1,5 @@
 import { systemClock } from "../../clock.js";
-import { SSSNError } from "../../errors.js";
+import { SSSNError, describe } from "../../errors.js";
 import { validateInteger } from "../../identifiers.js";
 import type { ChannelPort } from "../../ports/channel-port.js";
 import { inBatches, type BatchHandler } from "./batching.js";
@@ -69,6 +69,7 @@ export function startWorker<Content>(
   handler: JobHandler<Content> | BatchHandler<Content>,
   options: WorkOptions | BatchWorkOptions = {},
 ): Worker<Content> {
+  checkWork(channel, readerId, handler);
   // The overloads have seen to it that the handler fits the options.
   if (!("batch" in options)) return new Worker(channel, readerId, handler as JobHandler<Content>, options);
   const { batch, batchWaitMs = 100, concurrency = 1, ...rest } = options;
@@ -82,4 +83,15 @@ export function startWorker<Content>(
     );
   const single = inBatches(handler as BatchHandler<Content>, size, waitMs, options.clock ?? systemClock);
   return new Worker(channel, readerId, single, { ...rest, concurrency: messages });
+}
+
+/** In JavaScript they may be anything: told at once, and not by a worker that ends, or by each job that fails. @throws SSSNError `invalid_argument`. */
+function checkWork(channel: unknown, readerId: unknown, handler: unknown): void {
+  if (typeof channel !== "object" || channel === null || !("claim" in channel))
+    throw new SSSNError("invalid_argument", `work() takes a channel to work off, but got ${describe(channel)}.`);
+  // An empty one is fine for a channel of another process, where the token says who it is.
+  if (typeof readerId !== "string")
+    throw new SSSNError("invalid_argument", `work() takes the name of who works, but got ${describe(readerId)}.`);
+  if (typeof handler !== "function")
+    throw new SSSNError("invalid_argument", `work() takes a function to call with each message, but got ${describe(handler)}.`);
 }
