@@ -95,6 +95,13 @@ describe("a client that has several addresses", () => {
     }
   });
 
+  it("vouch for others at the same origin only where they may be sent the token themselves", () => {
+    const url = ["http://first:1", new ForeignAddress("http://stranger:1")];
+    const originsOf = (origins: readonly string[]) => new HttpChannel({ url, id: "d", token: "t", origins }).origins;
+    expect(originsOf(["http://first:1"])).toEqual(["http://first:1"]);
+    expect(originsOf(["http://elsewhere:1"])).toEqual([]);
+  });
+
   it("are told apart where a name can't be decoded", () => {
     const url = "http://first:1/channels/%E0%A4%A";
     expect(() => new HttpChannel({ url, token: "t" })).toThrow(expect.objectContaining({ code: "invalid_identifier" }));

@@ -108,7 +108,8 @@ export class HttpChannel<Content = unknown, Written = Content>
 
   /** Where it lives: what is registered at one of these origins may be sent the same token. */
   get origins(): readonly string[] {
-    return this.#hosts.urls.map((url) => new URL(url).origin);
+    // An address that may not be sent the token vouches for nobody.
+    return this.#hosts.allowed.map((url) => new URL(url).origin);
   }
 
   get isReachable(): boolean {
