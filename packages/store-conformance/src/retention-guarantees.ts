@@ -57,6 +57,26 @@ export const retentionGuarantees: readonly Guarantee[] = [
     },
   },
   {
+    id: "store/retention-at-once",
+    says: "removes no more than the bound asks for where several remove at once",
+    async prove(bench) {
+      const log = await bench.open();
+      await fill(log, 12);
+      const ids = (await readAll(log)).slice(0, 2).map(({ id }) => id);
+      const removed = await Promise.all([
+        log.evict({ maxCount: 5 }),
+        log.remove(ids),
+        log.evict({ maxCount: 5 }),
+        log.evict({ maxCount: 5 }),
+      ]);
+      equal(sequences(await readAll(log)), [8, 9, 10, 11, 12]);
+      equal(
+        removed.reduce((sum, count) => sum + count, 0),
+        7,
+      );
+    },
+  },
+  {
     id: "store/retention-pieces",
     says: "removes piece by piece for whoever asks for no more at once, the oldest first, and says how much it was",
     async prove(bench) {

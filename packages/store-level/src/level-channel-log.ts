@@ -41,6 +41,7 @@ import { LevelGroups, type Current } from "./level-groups.js";
 import { countsOf, statsOf, viewOf } from "./log-figures.js";
 import { LogState } from "./log-state.js";
 import { MessageReader, recipientsFor } from "./message-reader.js";
+import { OneAtATime } from "./one-at-a-time.js";
 import { chooseVictims, earlierOfKeys, planForgetting, planRemoval, sparedDead, type RemovalContext } from "./removing.js";
 
 /** One channel in the database. Decides in memory, in one turn of the event loop, and answers when the decision is stored. */
@@ -57,21 +58,16 @@ export class LevelChannelLog implements LogWithWork {
   readonly #cursors: LevelCursors;
   #appending: AppendContext;
   readonly #stopReloading: Cancel;
+  /** How many are too many is counted before they are chosen: what another removal took meanwhile would go twice, and others in its place. */
+  readonly #removals = new OneAtATime();
   #isDeleted = false;
 
   static async open(engine: Engine, channelId: string, entry: Required<ChannelEntry>, clock: Clock): Promise<LevelChannelLog> {
     const database = await engine.database();
     const { generation } = engine;
     const keys = new ChannelKeys(entry.number);
-    return new LevelChannelLog(
-      engine,
-      channelId,
-      entry,
-      keys,
-      clock,
-      await LogState.load(database, keys, channelId, entry.addressed, engine.steady),
-      generation,
-    );
+    const state = await LogState.load(database, keys, channelId, entry.addressed, engine.steady);
+    return new LevelChannelLog(engine, channelId, entry, keys, clock, state, generation);
   }
 
   private constructor(
@@ -276,37 +272,41 @@ export class LevelChannelLog implements LogWithWork {
     return this.#groups.setMaxDeliveries(maxDeliveries);
   }
 
-  async evict(policy: RetentionPolicy, { most = Infinity }: EvictOptions = {}): Promise<number> {
-    const database = await this.#engine.writable();
-    const now = this.#clock.now();
-    await this.#engine.commit(this.#current.generation, await planForgetting(database, this.#keys, now), undefined);
-    await this.#groups.expire();
-    await this.#groups.work.forget(policy);
-    const spared = await sparedDead(database, this.#current.state, this.#reader, policy);
-    let removed = 0;
-    for (let from = 1; from < Infinity && removed < most;) {
+  evict(policy: RetentionPolicy, { most = Infinity }: EvictOptions = {}): Promise<number> {
+    return this.#removals.run(async () => {
+      const database = await this.#engine.writable();
+      const now = this.#clock.now();
+      await this.#engine.commit(this.#current.generation, await planForgetting(database, this.#keys, now), undefined);
+      await this.#groups.expire();
+      await this.#groups.work.forget(policy);
+      const spared = await sparedDead(database, this.#current.state, this.#reader, policy);
+      let removed = 0;
+      for (let from = 1; from < Infinity && removed < most;) {
+        const [state, generation] = [this.#current.state, this.#current.generation];
+        const chosen = await chooseVictims(database, state, this.#reader, policy, now, from, spared);
+        const victims = chosen.victims.slice(0, most - removed);
+        from = chosen.next;
+        if (victims.length === 0) continue;
+        const earlier = await earlierOfKeys(database, this.#keys, victims);
+        const plan = planRemoval(this.#removingFrom(database, state), victims, earlier);
+        await this.#engine.commit(generation, plan.commit, undefined);
+        removed += plan.removed;
+      }
+      return removed;
+    });
+  }
+
+  remove(ids: readonly string[]): Promise<number> {
+    return this.#removals.run(async () => {
+      const database = await this.#engine.writable();
       const [state, generation] = [this.#current.state, this.#current.generation];
-      const chosen = await chooseVictims(database, state, this.#reader, policy, now, from, spared);
-      const victims = chosen.victims.slice(0, most - removed);
-      from = chosen.next;
-      if (victims.length === 0) continue;
+      const known = await lookUpIds(database, state, this.#keys, this.#reader, ids);
+      const victims = [...new Set(known.sequences.values())].flatMap((sequence) => known.messages.get(sequence) ?? []);
       const earlier = await earlierOfKeys(database, this.#keys, victims);
       const plan = planRemoval(this.#removingFrom(database, state), victims, earlier);
       await this.#engine.commit(generation, plan.commit, undefined);
-      removed += plan.removed;
-    }
-    return removed;
-  }
-
-  async remove(ids: readonly string[]): Promise<number> {
-    const database = await this.#engine.writable();
-    const [state, generation] = [this.#current.state, this.#current.generation];
-    const known = await lookUpIds(database, state, this.#keys, this.#reader, ids);
-    const victims = [...new Set(known.sequences.values())].flatMap((sequence) => known.messages.get(sequence) ?? []);
-    const earlier = await earlierOfKeys(database, this.#keys, victims);
-    const plan = planRemoval(this.#removingFrom(database, state), victims, earlier);
-    await this.#engine.commit(generation, plan.commit, undefined);
-    return plan.removed;
+      return plan.removed;
+    });
   }
 
   #removingFrom(database: Database, state: LogState): RemovalContext {
