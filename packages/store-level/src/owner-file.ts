@@ -1,5 +1,5 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { SSSNError, toError } from "@sssn/core";
 import { machineStart } from "./evidence/commit-mark.js";
 
@@ -22,7 +22,7 @@ export class OwnerFile {
   /** @throws SSSNError `store_unavailable` when the folder can't be made. */
   async makeFolder(): Promise<void> {
     try {
-      await mkdir(this.#folder, { recursive: true });
+      await makeFolders(this.#folder);
     } catch (thrown) {
       const error = toError(thrown);
       throw new SSSNError(
@@ -97,4 +97,24 @@ function isRunning({ pid, since, boot }: Owner): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
+}
+
+/** From the top. Node's own `recursive` never comes back from below a folder in which the kernel lets nothing be made, such as `/proc`. */
+async function makeFolders(folder: string): Promise<void> {
+  const isThere = await stat(folder).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (isThere) return;
+  const parent = dirname(folder);
+  if (parent !== folder) await makeFolders(parent);
+  await mkdir(folder).catch(async (error: unknown) => {
+    // Somebody else may have made it meanwhile.
+    if (
+      !(await stat(folder)
+        .then((found) => found.isDirectory())
+        .catch(() => false))
+    )
+      throw error;
+  });
 }

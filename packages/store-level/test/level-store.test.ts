@@ -91,6 +91,19 @@ describe("a store folder", () => {
     expect((await failure(() => open(readOnly).open("c"))).code).toBe("store_unavailable");
   });
 
+  it.runIf(process.platform === "linux")(
+    "below one in which the kernel lets nothing be made is refused, and waited for by nobody",
+    async () => {
+      const error = await failure(() => open("/proc/no/such/store").open("c"));
+      expect([error.code, error.message.includes("/proc/no/such/store can't be made")]).toEqual(["store_unavailable", true]);
+    },
+  );
+
+  it("several levels deep is made with all that leads to it", async () => {
+    const path = join(await folder(), "a", "b", "c");
+    expect((await open(path).open("c")).channelId).toBe("c");
+  });
+
   it("leaves nothing behind but its database when it is closed", async () => {
     const path = await folder();
     const store = open(path);
