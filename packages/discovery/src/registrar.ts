@@ -108,7 +108,7 @@ export interface RegistrarOptions {
  * ```ts
  * import { HttpChannel } from "@sssn/transport-http/client";
  * import { Registrar } from "@sssn/discovery";
- * const directory = new Registrar(new HttpChannel({ url: "http://127.0.0.1:8000", id: "discovery", token: "the station's" }));
+ * const directory = new Registrar(new HttpChannel({ url: "http://127.0.0.1:8000", id: "discovery", token: "the-stations" }));
  * if (typeof directory.publish !== "function") throw new Error("it is given to publish()");
  * ```
  */

@@ -1,8 +1,20 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ACLSecurity, BaseSystem, MemoryMessageStore, PassthroughChannel, WorkQueueChannel, defineSystem, work } from "@sssn/core";
+import {
+  ACLSecurity,
+  BaseSystem,
+  MemoryMessageStore,
+  PassthroughChannel,
+  Requester,
+  WorkQueueChannel,
+  defineChannel,
+  defineSystem,
+  resultOf,
+  work,
+} from "@sssn/core";
 import { Directory, DiscoveryChannel, Registrar } from "@sssn/discovery";
+import { openStore } from "@sssn/open-store";
 import { ScheduleChannel, Scheduler } from "@sssn/schedule";
 import { JWTChannelSecurity } from "@sssn/security-jwt";
 import { LevelMessageStore } from "@sssn/store-level";
@@ -42,6 +54,11 @@ describe("an option that there is none of", () => {
     ["a registrar", () => new Registrar(jobs, mistyped)],
     ["a scheduler", () => new Scheduler(new BaseSystem({ id: "a" }).client, "schedules", mistyped)],
     ["metrics", () => new SystemMetrics(mistyped)],
+    ["a contract", () => defineChannel({ id: "a", kind: "broadcast", ...mistyped })],
+    ["a requester", () => Requester.open({ systemId: "a", requests: jobs, replies: jobs, ...mistyped })],
+    ["whoever waits for a result", () => resultOf(jobs, "r", { channel: "jobs", id: "1" }, mistyped)],
+    ["a call with a timeout", () => new HttpChannel({ ...anywhere, id: "a" }).with(mistyped)],
+    ["a store by its address", () => openStore("memory:", mistyped)],
   ];
   it.each(refusing)("is refused by %s, with the names of those that there are", async (_what, make) => {
     const refused = (async () => make())();

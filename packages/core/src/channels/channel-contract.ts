@@ -1,5 +1,6 @@
-import { SSSNError } from "../errors.js";
+import { SSSNError, describe } from "../errors.js";
 import { validateIdentifier } from "../identifiers.js";
+import { refuseUnknownOptions } from "../options.js";
 import type { ChannelKind } from "../ports/channel-port.js";
 import type { BaseChannel } from "./base-channel.js";
 import { BroadcastChannel } from "./kinds/broadcast-channel.js";
@@ -12,6 +13,8 @@ import { WorkQueueChannel, type WorkQueueOptions } from "./kinds/work-queue-chan
 /** The kinds of channels that a contract can be about. */
 export type ContractKind = Extract<ChannelKind, "passthrough" | "broadcast" | "work-queue" | "mailbox" | "periodic">;
 
+const KINDS: readonly string[] = ["passthrough", "broadcast", "work-queue", "mailbox", "periodic"] satisfies readonly ContractKind[];
+
 /** What two sides of a channel agree on. */
 export interface ContractDefinition<Content = unknown, Written = Content> {
   /** The channel's id: see {@link ChannelOptions}. */
@@ -20,6 +23,8 @@ export interface ContractDefinition<Content = unknown, Written = Content> {
   /** Writers give what it takes, readers get what it makes of that. Left out: nothing is checked, and the types are what you say. */
   readonly schema?: StandardSchema<Written, Content>;
 }
+
+const DEFINITION: ReadonlySet<string> = new Set<keyof ContractDefinition>(["id", "kind", "schema"]);
 
 /** What a channel is told where it lives, besides its contract. */
 export type ContractChannelOptions<Content, Written> = Omit<WorkQueueOptions<Content, Written>, "id" | "schema">;
@@ -53,7 +58,7 @@ export function idOf(reference: ChannelReference): string {
 /**
  * Says once what a channel is and carries, for all processes that use it.
  *
- * @throws SSSNError `invalid_identifier`.
+ * @throws SSSNError `invalid_identifier`, `invalid_argument`.
  *
  * @example
  * ```ts
@@ -76,8 +81,11 @@ export function idOf(reference: ChannelReference): string {
 export function defineChannel<Content = unknown, Written = Content>(
   definition: ContractDefinition<Content, Written>,
 ): ChannelContract<Content, Written> {
+  refuseUnknownOptions("defineChannel()", definition, DEFINITION);
   const { kind, schema } = definition;
   const id = validateIdentifier("channel id", definition.id);
+  if (!KINDS.includes(kind))
+    throw new SSSNError("invalid_argument", `The kind of channel ${id} is one of ${KINDS.join(", ")}, but is ${describe(kind)}.`);
   const known = schema === undefined ? { id } : { id, schema };
   return Object.freeze({
     ...known,

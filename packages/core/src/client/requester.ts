@@ -4,6 +4,7 @@ import { validateInteger } from "../identifiers.js";
 import { randomToken } from "../log-state/random.js";
 import { NO_METADATA, type ChannelMessage, type Metadata } from "../message.js";
 import { consoleLogger } from "../logger.js";
+import { refuseUnknownOptions } from "../options.js";
 import type { ChannelPort, Subscription } from "../ports/channel-port.js";
 import { MAX_DELAY_MS } from "../channels/work/claim-bounds.js";
 import type { WorkOptions } from "../channels/work/work-options.js";
@@ -25,6 +26,14 @@ export interface RequesterOptions<Request, Reply> {
   /** What time it is. Default: the machine's clock; a test gives a `VirtualClock`. */
   readonly clock?: Clock;
 }
+
+const REQUESTER_OPTIONS: ReadonlySet<string> = new Set<keyof RequesterOptions<unknown, unknown>>([
+  "systemId",
+  "requests",
+  "replies",
+  "timeoutMs",
+  "clock",
+]);
 
 /** One request. */
 export interface RequestOptions {
@@ -78,6 +87,7 @@ export class Requester<Request = unknown, Reply = unknown> implements AsyncDispo
 
   /** Begins to listen for replies. @throws SSSNError what subscribing to the replies throws. */
   static async open<Request, Reply>(options: RequesterOptions<Request, Reply>): Promise<Requester<Request, Reply>> {
+    refuseUnknownOptions("Requester.open()", options, REQUESTER_OPTIONS);
     const requester = new Requester(options);
     const subscription = await options.replies.subscribe(options.systemId, (message) => requester.#hear(message));
     requester.#subscription = subscription;

@@ -54,6 +54,8 @@ export interface CallOptions {
   readonly timeoutMs?: number;
 }
 
+const CALL_OPTIONS: ReadonlySet<string> = new Set<keyof CallOptions>(["signal", "timeoutMs"]);
+
 /**
  * A channel of another process, used like a local one. Who the caller is follows from the token, whatever reader or sender is
  * named in a call. Needs nothing but `fetch`: it runs in Node and in a browser.
@@ -118,6 +120,7 @@ export class HttpChannel<Content = unknown, Written = Content>
 
   /** The same channel, for calls with a deadline or a signal of their own. */
   with(options: CallOptions): HttpChannel<Content, Written> {
+    refuseUnknownOptions("with()", options, CALL_OPTIONS);
     return new HttpChannel<Content, Written>(this.#options, this.#connection, { ...this.#call, ...options });
   }
 

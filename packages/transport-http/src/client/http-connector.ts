@@ -14,7 +14,7 @@ export type HttpConnectorOptions = Omit<HttpChannelOptions, "url" | "findAddress
  * @example
  * ```ts
  * import { httpConnector } from "@sssn/transport-http/client";
- * const connect = httpConnector({ token: "the caller's", origins: ["http://127.0.0.1:8000"] });
+ * const connect = httpConnector({ token: "the-callers", origins: ["http://127.0.0.1:8000"] });
  * if (typeof connect !== "function") throw new Error("it is given to a Directory");
  * ```
  */

@@ -55,7 +55,7 @@ const SHORT_REST_MS = 100;
  * @example
  * ```ts
  * import { HttpHost } from "@sssn/transport-http/client";
- * const host = new HttpHost({ url: "http://127.0.0.1:8000", token: "that of an observer" });
+ * const host = new HttpHost({ url: "http://127.0.0.1:8000", token: "that-of-an-observer" });
  * if (host.origin !== "http://127.0.0.1:8000") throw new Error("that is where it is");
  * ```
  */

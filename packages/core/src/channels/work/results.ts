@@ -4,6 +4,7 @@ import { MAX_IDENTIFIER_LENGTH, validateIdentifier, validateInteger } from "../.
 import { freezeJson } from "../../json.js";
 import { linkSignals } from "../../link-signals.js";
 import type { ChannelMessage } from "../../message.js";
+import { refuseUnknownOptions } from "../../options.js";
 import type { ChannelPort } from "../../ports/channel-port.js";
 import { DEFAULT_GROUP } from "./claim-bounds.js";
 
@@ -26,6 +27,8 @@ export interface ResultOptions {
   /** What time it is. Default: the machine's clock; a test gives a `VirtualClock`. */
   readonly clock?: Clock;
 }
+
+const RESULT_OPTIONS: ReadonlySet<string> = new Set<keyof ResultOptions>(["waitMs", "signal", "clock"]);
 
 /** The id of a job's result, the same however often the job runs. Long ones are told apart by their SHA-256. */
 export async function resultIdOf({ channel, id, group = DEFAULT_GROUP }: ResultOf): Promise<string> {
@@ -81,6 +84,7 @@ export async function resultOf<Content = unknown>(
   of: ResultOf,
   options: ResultOptions = {},
 ): Promise<ChannelMessage<Content> | undefined> {
+  refuseUnknownOptions("resultOf()", options, RESULT_OPTIONS);
   const waitMs = validateInteger("waitMs", options.waitMs ?? 0, 0, Number.MAX_SAFE_INTEGER);
   const id = await resultIdOf(of);
   if (waitMs === 0) return results.find(readerId, id);
