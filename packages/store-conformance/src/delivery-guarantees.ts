@@ -77,6 +77,24 @@ export const deliveryGuarantees: readonly Guarantee[] = [
     },
   },
   {
+    id: "store/deliveries-extended-restart",
+    says: "knows after a restart that what was extended was being worked on, and the rest of its claim only fetched ahead, looked at before or not",
+    needs: "durable",
+    async prove(bench) {
+      const before = await bench.open();
+      await fill(before, 2);
+      const [first] = await claimSome(before, "dead worker", 2, { leaseMs: 1_000, working: 1 });
+      await before.settle("default", "dead worker", [{ receipt: first?.receipt ?? "", action: "extend", leaseMs: 1_000 }]);
+      await bench.clock.advance(1_000);
+      await before.jobs("default", { state: "ready", after: 0, limit: 10 });
+      await bench.crash();
+      equal(await deliveriesSoFar(await bench.open()), [
+        [1, 1],
+        [2, 0],
+      ]);
+    },
+  },
+  {
     id: "store/deliveries-worker",
     says: "counts over all the claims of one worker, and apart from those of another worker of the same reader",
     async prove(bench) {

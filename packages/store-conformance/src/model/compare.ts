@@ -22,17 +22,15 @@ import { LogModel, MAX_DELIVERIES } from "./log-model.js";
 import { cancel, reviveCancelled, reschedule, bound, free, list, remove } from "./order-commands.js";
 
 const restart = fc.constant(
-  command("restart", async (model, real) => {
+  command("restart", async (_model, real) => {
     await real.bench.restart();
-    model.forgetBegun();
     real.log = await openLog(real.bench);
   }),
 );
 
 const crash = fc.constant(
-  command("crash", async (model, real) => {
+  command("crash", async (_model, real) => {
     await real.bench.crash();
-    model.forgetBegun();
     real.log = await openLog(real.bench);
   }),
 );

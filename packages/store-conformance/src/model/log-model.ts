@@ -203,11 +203,6 @@ export class LogModel {
     this.held.delete(sequence);
     this.extended.delete(sequence);
   }
-
-  /** A restart forgets what was extended before: a process that has ended works on nothing. */
-  forgetBegun(): void {
-    for (const { call } of this.held.values()) call.begun.clear();
-  }
 }
 
 /** A log under test. */

@@ -31,6 +31,8 @@ function restoreClaim(entries: ClaimEntries, batch: LiveBatch, claim: BatchedCla
   const worker = entries.begun.hold(batch.worker);
   batch.live++;
   if (known) {
+    // What was extended was being worked on: nobody else of its call need have been.
+    worker.begun.add(sequence);
     Object.assign(known, { batch, worker });
     return true;
   }
