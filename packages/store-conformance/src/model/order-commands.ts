@@ -111,6 +111,7 @@ export const remove = anyKept.map((index) =>
   command(`remove the message at ${index}`, async (model, real) => {
     const sequence = keptAt(model, index);
     if (sequence === undefined) return;
+    model.refresh(real);
     equal(await real.log.remove([await idOf(real.log, sequence)]), 1);
     model.drop(sequence);
   }),
