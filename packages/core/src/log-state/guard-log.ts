@@ -6,7 +6,7 @@ import type { WorkGroups } from "./work/work-groups.js";
 type WorkMember = "settle" | "setRegime" | "cancel" | "reschedule" | "job" | "jobs" | "dead" | "forwarded" | "requeue";
 
 /** A log as a store makes it: what is done with the work of its groups stands once for all stores. */
-export type LogWithWork = Omit<ChannelLog, WorkMember> & { readonly work: WorkGroups };
+export type LogWithWork = Omit<ChannelLog, WorkMember> & { readonly work: Pick<WorkGroups, WorkMember> };
 
 /** How a log is shown to those who use it. */
 export interface LogGuard {

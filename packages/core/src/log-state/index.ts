@@ -8,9 +8,11 @@ export {
   isPast,
   toDeadMessage,
   toMessage,
+  type Moment,
 } from "./checks.js";
 export { type BatchedClaim, type ClaimBatch } from "./ledger/claim-batches.js";
 export { ClaimLedger } from "./ledger/claim-ledger.js";
+export { replayCalls, type LedgerCall } from "./ledger/ledger-calls.js";
 export { type LedgerSnapshot } from "./ledger/ledger-snapshot.js";
 export { type LedgerMessage, type OrderOutcome } from "./ledger/ledger-orders.js";
 export { type ClaimRecord, type LedgerChanges, type LedgerPolicy, type StoredLedger } from "./ledger/claim-record.js";

@@ -185,9 +185,9 @@ export class ClaimBatches {
     return { receipt, status: isAcknowledged && action === "acknowledge" ? "already_acknowledged" : "lost" };
   }
 
-  /** Lets go of what need not be remembered any more. */
-  forget(now: number): void {
-    this.#ended.forget(now);
+  /** Lets go of what need not be remembered any more. @returns whether there was anything. */
+  forget(now: number): boolean {
+    return this.#ended.forget(now);
   }
 
   snapshot(): ClaimBatchesState {

@@ -14,6 +14,7 @@ import {
 } from "./claim-record.js";
 import type { DueTimes } from "../due-times.js";
 import { GroupLimits, type Allowance } from "./group-limits.js";
+import type { LedgerCall, LedgerTrail } from "./ledger-calls.js";
 import { LedgerOrders, type LedgerMessage } from "./ledger-orders.js";
 import { restoreStored } from "./ledger-restore.js";
 import { digestOf, restoreSnapshot, takeSnapshot, type LedgerSnapshot } from "./ledger-snapshot.js";
@@ -35,6 +36,7 @@ export class ClaimLedger {
   readonly #openedAt: number;
   readonly #entries: ClaimEntries;
   readonly #limits: GroupLimits;
+  readonly #trail: LedgerTrail = { tell: undefined };
   /** What happens without whoever claims. */
   readonly orders: LedgerOrders;
 
@@ -42,7 +44,7 @@ export class ClaimLedger {
     const { settled = [], regime, grants } = stored;
     this.#openedAt = step.now;
     this.#entries = new ClaimEntries(settled, policy.maxDeliveries ?? Infinity, step.now);
-    this.orders = new LedgerOrders(this.#entries, (moment) => this.refresh(moment));
+    this.orders = new LedgerOrders(this.#entries, (moment) => this.refresh(moment), this.#trail);
     this.#limits = new GroupLimits(regime, grants);
     restoreStored(this.#entries, stored, step);
   }
@@ -53,6 +55,11 @@ export class ClaimLedger {
     const ledger = new ClaimLedger({ now: openedAt, token: "" }, { settled, regime, grants }, { maxDeliveries });
     restoreSnapshot(ledger.#entries, snapshot);
     return ledger;
+  }
+
+  /** From now on, whatever changes it is told: a copy to which the same is done goes on as it does. `undefined`: to nobody. */
+  tell(listener: ((call: LedgerCall) => void) | undefined): void {
+    this.#trail.tell = listener;
   }
 
   /** Everything that it is, for {@link ClaimLedger.restore}. Not while a claim goes on. */
@@ -67,6 +74,7 @@ export class ClaimLedger {
 
   /** From now on; what came back before and had as many is dead at once. */
   setMaxDeliveries(maxDeliveries: number, step: Step): void {
+    this.#trail.tell?.(["most", maxDeliveries === Infinity ? null : maxDeliveries, step.now, step.token]);
     this.#entries.maxDeliveries = maxDeliveries;
     for (const entry of [...this.#entries.all()]) this.#entries.dieIfExhausted(entry, step);
   }
@@ -78,6 +86,7 @@ export class ClaimLedger {
 
   /** From now on, for everybody who claims in the group. */
   setRegime(regime: GroupRegime): void {
+    this.#trail.tell?.(["bound", regime]);
     this.#limits.set(regime);
   }
 
@@ -145,6 +154,8 @@ export class ClaimLedger {
   refresh(step: Step): void {
     const { now } = step;
     const { queues, begun } = this.#entries;
+    if (queues.nextChangeAt > now) return;
+    this.#trail.tell?.(["refresh", now, step.token]);
     for (const entry of queues.takeLapsed(now)) {
       this.#entries.counters.count("lapsed");
       if (!begun.mayHave(entry, (sequence) => this.#entries.batchOf(sequence))) entry.deliveries--;
@@ -189,10 +200,12 @@ export class ClaimLedger {
    * Sets a message aside that waits for its time, or for the turn of its key: it is at its turn as far as everything before it goes that has no
    * entry. It is derived from the message, so there is nothing to store.
    */
-  lineUp({ sequence, lane, key, availableAt }: LedgerMessage, { now }: Step): void {
+  lineUp(message: LedgerMessage, { now }: Step): void {
+    const { sequence, lane, key, availableAt } = message;
     const known = this.#entries.get(sequence);
     if (known) {
       if (!known.isBehind) return;
+      this.#trail.tell?.(["line-up", message, now]);
       delete known.isBehind;
       this.#entries.queues.push(known);
       return this.#entries.changed(known);
@@ -213,6 +226,7 @@ export class ClaimLedger {
   /** Begins a batch of claims for one reader, whose leases end together: they run from when it is closed with {@link ClaimLedger.closeBatch}. */
   openBatch(call: BatchCall, step: Step): LiveBatch {
     const batch = this.#entries.batches.open(call, step);
+    this.#trail.tell?.(["open", callOf(call), step.now, step.token]);
     // Whoever claims is alive: what lapsed under it is no longer what it works on.
     const { begun } = this.#entries.begun.hold(batch.worker);
     for (const sequence of begun) if (this.#entries.get(sequence)?.state !== "leased") begun.delete(sequence);
@@ -223,6 +237,7 @@ export class ClaimLedger {
   closeBatch(batch: LiveBatch, { now }: Step): void {
     const { queues, begun, batches } = this.#entries;
     const { opened = [] } = batch;
+    this.#trail.tell?.(["close", batch.number, now]);
     batches.close(batch, now);
     for (const entry of opened) {
       if (entry.batch !== batch || entry.place >= 0) continue;
@@ -235,7 +250,8 @@ export class ClaimLedger {
   /** What a call of this name was granted before and still holds: its answer may have been lost on the way. */
   grantedTo({ readerId, callId }: Pick<BatchCall, "readerId" | "callId">): readonly Grant[] {
     const batch = callId === undefined ? undefined : this.#entries.batches.ofCall(readerId, callId);
-    if (!batch) return [];
+    if (!batch || callId === undefined) return [];
+    this.#trail.tell?.(["repeat", readerId, callId]);
     batch.isRepeated = true;
     return batch.claims.flatMap(({ sequence }) => {
       const entry = this.#entries.get(sequence);
@@ -251,6 +267,7 @@ export class ClaimLedger {
     this.#entries.lease(entry);
     const receipt = startLease(entry, batch, this.#entries.begun.hold(batch.worker));
     const { deliveries, reason, key } = entry;
+    this.#trail.tell?.(key === undefined ? ["grant", batch.number, sequence, lane] : ["grant", batch.number, sequence, lane, key]);
     const claim: { -readonly [Field in keyof BatchedClaim]: BatchedClaim[Field] } = { sequence, lane: entry.lane, deliveries };
     if (reason !== undefined) claim.reason = reason;
     if (key !== undefined) claim.key = key;
@@ -265,6 +282,7 @@ export class ClaimLedger {
   takeBack(sequence: number, { now }: Step): void {
     const entry = this.#entries.get(sequence);
     if (entry?.state !== "leased") return;
+    this.#trail.tell?.(["take-back", sequence, now]);
     if (entry.batch) this.#limits.takenBack(entry.batch.openedAt);
     this.#entries.queues.delete(entry);
     this.#entries.endWork(entry, "lost", now);
@@ -278,7 +296,10 @@ export class ClaimLedger {
     const sequence = sequenceOfToken(receipt) ?? 0;
     const entry = this.#entries.get(sequence);
     if (entry?.receipt === receipt && entry.readerId === readerId) {
-      if (entry.state === "leased") return this.#apply(entry, settlement, step);
+      if (entry.state === "leased") {
+        this.#trail.tell?.(["settle", readerId, settlement, step.now, givesNames(settlement) ? step.token : ""]);
+        return this.#apply(entry, settlement, step);
+      }
       if (entry.state === "cancelled")
         return { receipt, status: "cancelled", ...(entry.reason === undefined ? {} : { reason: entry.reason }) };
     }
@@ -332,25 +353,27 @@ export class ClaimLedger {
   forwarded(sequence: number): void {
     const entry = this.#entries.get(sequence);
     if (!entry || !this.#entries.dead.forwarded(sequence)) return;
+    this.#trail.tell?.(["forwarded", sequence]);
     entry.forwarded = true;
     this.#entries.changed(entry);
   }
 
   /** Lets go of dead letters that died before a moment: they are settled, and nothing more. */
   forgetDead(before: number): void {
-    for (const sequence of this.#entries.dead.sequences()) {
-      const entry = this.#entries.get(sequence);
-      if (entry && (entry.diedAt ?? this.#openedAt) < before) this.#entries.forget(entry);
-    }
+    const old = this.#entries.dead.sequences().flatMap((sequence) => this.#entries.get(sequence) ?? []);
+    const gone = old.filter(({ diedAt = this.#openedAt }) => diedAt < before);
+    if (gone.length > 0) this.#trail.tell?.(["forget-dead", before]);
+    for (const entry of gone) this.#entries.forget(entry);
   }
 
   /** Lets go of what need not be remembered any more of claims that have ended. */
   forgetEnded({ now }: Step): void {
-    this.#entries.batches.forget(now);
+    if (this.#entries.batches.forget(now)) this.#trail.tell?.(["forget-ended", now]);
   }
 
   /** Claims were told to whoever made them. */
   told(claims: number): void {
+    if (claims > 0) this.#trail.tell?.(["told", claims]);
     this.#entries.counters.count("delivered", claims);
   }
 
@@ -395,4 +418,14 @@ export class ClaimLedger {
       ...(oldest <= last ? { oldestUnfinished: oldest } : {}),
     };
   }
+}
+
+/** Without what a caller's request holds besides. */
+function callOf({ readerId, leaseMs, working, workerId, callId }: BatchCall): BatchCall {
+  return { readerId, leaseMs, working, workerId, callId };
+}
+
+/** Whether a message may die of a settlement: its death has a name. */
+function givesNames({ action }: Settlement): boolean {
+  return action === "release" || action === "dead-letter";
 }

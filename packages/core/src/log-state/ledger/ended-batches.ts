@@ -47,14 +47,16 @@ export class EndedBatches {
     this.#claims += weightOf(batch);
   }
 
-  /** Lets go of what need not be remembered any more. */
-  forget(now: number): void {
-    if (this.#claims < REMEMBERED_CLAIMS && now - this.#since < REMEMBERED_MS) return;
+  /** Lets go of what need not be remembered any more. @returns whether its time had come, with something to remember. */
+  forget(now: number): boolean {
+    if (this.#claims < REMEMBERED_CLAIMS && now - this.#since < REMEMBERED_MS) return false;
+    const hadAny = this.#newer.size > 0 || this.#older.size > 0;
     for (const { number } of this.#older.values()) this.#forgotten.push(number);
     this.#older = this.#newer;
     this.#newer = new Map();
     this.#claims = 0;
     this.#since = now;
+    return hadAny;
   }
 
   get hasForgotten(): boolean {

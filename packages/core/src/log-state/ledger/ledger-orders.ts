@@ -1,6 +1,7 @@
 import { startAnew, type LedgerEntry } from "./claim-record.js";
 import type { ClaimEntries } from "./claim-entries.js";
 import { IntervalSet } from "../interval-set.js";
+import type { LedgerTrail } from "./ledger-calls.js";
 import type { Step } from "./step.js";
 
 /** A message of a group, as far as a ledger has to do with it. */
@@ -22,13 +23,17 @@ export class LedgerOrders {
   /** Brings back what has expired: what a worker had begun with by then is judged by what it held by then. */
   readonly #refresh: (step: Step) => void;
 
-  constructor(entries: ClaimEntries, refresh: (step: Step) => void) {
+  readonly #trail: LedgerTrail;
+
+  constructor(entries: ClaimEntries, refresh: (step: Step) => void, trail: LedgerTrail) {
     this.#entries = entries;
     this.#refresh = refresh;
+    this.#trail = trail;
   }
 
   /** Nobody needs to be handed a message any more. What is being worked on may still be settled, and does not come back. */
   expire({ sequence, key }: Pick<LedgerMessage, "sequence" | "key">, { now }: Step): void {
+    this.#trail.tell?.(["expire", { sequence, key }, now]);
     const entry = this.#entries.get(sequence);
     if (!entry) {
       if (!this.#entries.settled.has(sequence)) this.#entries.counters.count("expired");
@@ -63,6 +68,7 @@ export class LedgerOrders {
     this.#refresh(step);
     const entry = this.#entries.get(sequence);
     if (this.#entries.settled.has(sequence) || (entry && (entry.state === "leased" || entry.deliveries > 0))) return false;
+    this.#trail.tell?.(["supersede", { sequence, key }, step.now]);
     this.#entries.counters.count("superseded");
     if (entry) this.#entries.finish(entry, step.now);
     else this.#settleUnseen(sequence, key);
@@ -74,6 +80,7 @@ export class LedgerOrders {
     const { sequence, lane, key } = message;
     const known = this.#entries.get(sequence);
     if (known?.state === "cancelled" || (this.#entries.settled.has(sequence) && known?.state !== "dead")) return "settled";
+    this.#trail.tell?.(["cancel", { sequence, lane, key }, reason ?? null, now]);
     this.#entries.cancel(
       known ?? { sequence, lane, deliveries: 0, state: "returned", place: -1, ...(key === undefined ? {} : { key }) },
       reason,
@@ -88,6 +95,7 @@ export class LedgerOrders {
     if (this.#entries.settled.has(sequence)) return "settled";
     const known = this.#entries.get(sequence);
     if (known?.state === "leased") return "held";
+    this.#trail.tell?.(["move", message, now]);
     const entry: LedgerEntry = known ?? { sequence, lane, deliveries: 0, state: "returned", place: -1 };
     if (known) this.#entries.queues.delete(known);
     entry.lane = lane;
@@ -105,6 +113,7 @@ export class LedgerOrders {
   /** Forgets a message that is removed from the log: it counts as settled. */
   remove({ sequence, key }: Pick<LedgerMessage, "sequence" | "key">, step: Step): void {
     this.#refresh(step);
+    this.#trail.tell?.(["remove", { sequence, key }, step.now]);
     const entry = this.#entries.get(sequence);
     if (!this.#entries.settled.has(sequence)) this.#entries.counters.count("removed");
     if (entry?.state === "leased") {
@@ -119,6 +128,7 @@ export class LedgerOrders {
   revive(sequence: number, { now }: Step): boolean {
     const entry = this.#entries.get(sequence);
     if (entry?.state !== "dead" && entry?.state !== "cancelled") return false;
+    this.#trail.tell?.(["revive", sequence, now]);
     // A dead letter had its turn, a cancelled message need not.
     if (entry.state === "cancelled" && entry.key !== undefined) this.#putBehind(entry, entry.key);
     startAnew(entry);

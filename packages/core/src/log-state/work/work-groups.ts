@@ -226,6 +226,11 @@ export class WorkGroups {
     return this.#log.ledgers.delete(group);
   }
 
+  /** Another host has deleted a group. */
+  forgetDispatcher(group: string): void {
+    this.#dispatchers.delete(group);
+  }
+
   #ledger(group: string): ClaimLedger {
     const { ledgers } = this.#log;
     let ledger = ledgers.get(group);
