@@ -5,11 +5,11 @@ import type { Pool } from "pg";
 export interface PostgresMessageStoreOptions {
   /** The address of the database, as in `postgres://user:password@host:5432/database`. Either this or a `pool`. */
   readonly url?: string;
-  /** Connections of your own, of the package `pg`: the store uses them, and leaves them open. */
+  /** Connections of your own, of the package `pg`: the store uses them, and leaves them open. It needs some that no transaction has which uses the store. */
   readonly pool?: Pool;
   /** The schema that holds the tables: 1 to 48 lower-case letters, digits and underscores. It is made where there is none. Default `"sssn"`. */
   readonly schema?: string;
-  /** Most connections, from 2 to 200, of a store with a `url`. Default 10. */
+  /** Most connections, from 2 to 200, of a store with a `url`; as many again for its transactions, and one that listens. They are made when they are needed. Default 10. */
   readonly poolSize?: number;
   /**
    * An address past a pooler that gives a connection away after each transaction: only on one of its own can notifications be heard. Without it a store that is behind such a pooler

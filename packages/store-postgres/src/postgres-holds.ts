@@ -37,8 +37,9 @@ export class PostgresHolds {
           `UPDATE ${this.#table} SET until = ${this.#now} + $3::bigint WHERE name = $1 AND fence = $2 AND until > ${this.#now} RETURNING name`,
           [name, fence, ttlMs],
         ),
-      release: async () =>
-        void (await this.#changed(`UPDATE ${this.#table} SET until = 0 WHERE name = $1 AND fence = $2 RETURNING name`, [name, fence])),
+      release: async () => {
+        await this.#changed(`UPDATE ${this.#table} SET until = 0 WHERE name = $1 AND fence = $2 RETURNING name`, [name, fence]);
+      },
     };
   }
 

@@ -12,9 +12,10 @@ import {
   type StoreCapabilities,
 } from "@sssn/core";
 import { decideAddressed, deletedLog, guardLog } from "@sssn/core/log-state";
+import type { ClientBase } from "pg";
 import { ChannelRegister } from "./channel-register.js";
 import { Connections, promisesOf } from "./connection/connections.js";
-import { explain } from "./connection/failures.js";
+import { explain, isPassing } from "./connection/failures.js";
 import { Signals } from "./connection/signals.js";
 import { Journal } from "./log/journal.js";
 import { PostgresChannelLog } from "./log/postgres-channel-log.js";
@@ -22,6 +23,7 @@ import { checkOptions, type PostgresMessageStoreOptions } from "./options.js";
 import { PostgresHolds } from "./postgres-holds.js";
 import { migrate } from "./schema/migrate.js";
 import { lockSpaceOf } from "./schema/lock-space.js";
+import { StoreTransaction } from "./store-transaction.js";
 
 /** Another host hears of what was done at this one so soon, or finds it by looking. */
 const WAKE_UP_WITHIN_MS = 1_500;
@@ -57,6 +59,8 @@ export class PostgresMessageStore implements MessageStore {
   readonly #wall: (() => number) | undefined;
   readonly #logger: Logger;
   readonly #connections: Connections;
+  /** Others than those that the store works with: a transaction that has one waits for what it asks the store. */
+  readonly #transactions: Connections;
   readonly #register: ChannelRegister;
   readonly #holds: PostgresHolds;
   readonly #signals: Signals;
@@ -88,6 +92,7 @@ export class PostgresMessageStore implements MessageStore {
     this.#wall = steady && (() => steady.now());
     this.#logger = logger;
     this.#connections = new Connections({ url, pool, size: poolSize, logger });
+    this.#transactions = pool ? this.#connections : new Connections({ url, pool, size: poolSize, logger });
     this.#register = new ChannelRegister(schema, this.#connections);
     this.#holds = new PostgresHolds(schema, this.#connections, this.#wall);
     const topic = `sssn:${schema}`;
@@ -188,6 +193,76 @@ export class PostgresMessageStore implements MessageStore {
     }
   }
 
+  /**
+   * Takes part in a transaction that the caller has begun, on a connection to the same database: what is written and settled through the answer is there when the caller commits. It
+   * has to be READ COMMITTED, which is the default. The channels are locked only while it commits.
+   *
+   * A commit that can't be fails with the SQLSTATE `SS001` (a lease has ended), `SS003` (the channel was deleted, or another server has taken over: try again) or `SS004` (an id is
+   * there with other content), and with it the whole transaction. {@link PostgresMessageStore.transaction} does this with a connection of its own, and tells it in errors of this project.
+   */
+  within(client: ClientBase): StoreTransaction {
+    this.#assertOpen("take part in a transaction");
+    return new StoreTransaction(client, this.#schema, async (channelId) => {
+      validateIdentifier("channel id", channelId);
+      return (await this.#logs.get(channelId)) ?? this.#opened(channelId, {});
+    });
+  }
+
+  /**
+   * Does something in one transaction of the store's own: rows of your tables through `client`, messages and settlements through `transaction`. It commits when `work` resolves, and is rolled back when that
+   * throws.
+   *
+   * @returns what `work` returns.
+   * @throws SSSNError `lease_lost`, `message_conflict`, `invalid_state`, and `store_unavailable`, whose `details.outcome` is `"unknown"` where the answer to the commit was lost. And what `work` throws.
+   *
+   * @example
+   * ```ts
+   * import { WorkQueueChannel, work } from "@sssn/core";
+   * import { PostgresMessageStore } from "@sssn/store-postgres";
+   * const store = new PostgresMessageStore({ url: process.env["SSSN_POSTGRES_URL"] ?? "postgres://postgres@127.0.0.1:5432/postgres", schema: "payments_example" });
+   * const payments = new WorkQueueChannel<number>({ id: "payments", store });
+   * await payments.start();
+   * await store.transaction(async (_transaction, client) => {
+   *   await client.query("CREATE TABLE IF NOT EXISTS payments_example.account (balance integer); INSERT INTO payments_example.account VALUES (0)");
+   * });
+   * await payments.write("shop", 30, { id: "order-1" });
+   * const worker = work(payments, "bookkeeper", (message, job) =>
+   *   store.transaction(async (transaction, client) => {
+   *     await client.query("UPDATE payments_example.account SET balance = balance + $1", [message.content]);
+   *     await transaction.settle("payments", "default", "bookkeeper", [{ receipt: job.receipt, action: "acknowledge" }]);
+   *   }),
+   * );
+   * while ((await payments.counts("admin")).groups[0]?.totals.acknowledged !== 1) await new Promise((resolve) => setTimeout(resolve, 5));
+   * await worker.close();
+   * await store.transaction(async (_transaction, client) => {
+   *   const { rows } = await client.query("SELECT sum(balance)::integer AS balance FROM payments_example.account");
+   *   if (rows[0].balance !== 30) throw new Error("the payment was booked once");
+   *   await client.query("DROP TABLE payments_example.account");
+   * });
+   * await payments.drain();
+   * await store.delete("payments");
+   * await store.close();
+   * ```
+   */
+  async transaction<Result>(work: (transaction: StoreTransaction, client: ClientBase) => Promise<Result>): Promise<Result> {
+    this.#assertOpen("begin a transaction");
+    return this.#explained(async () => {
+      await this.#prepare();
+      return this.#transactions.with(async (client) => {
+        await client.query("BEGIN");
+        const transaction = this.within(client);
+        const result = await work(transaction, client);
+        await commit(client);
+        for (const { number, postgres } of transaction.touched) {
+          this.#signals.notify(number);
+          // Whoever listens at this host need not wait for the notification.
+          void postgres.catchUp().catch(() => undefined);
+        }
+        return result;
+      });
+    });
+  }
+
   /** @throws SSSNError `store_unavailable`, `store_closed`. */
   async list(): Promise<readonly string[]> {
     this.#assertOpen("list its channels");
@@ -274,6 +349,7 @@ export class PostgresMessageStore implements MessageStore {
     );
     await this.#signals.close();
     await this.#connections.close();
+    if (this.#transactions !== this.#connections) await this.#transactions.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -283,4 +359,16 @@ export class PostgresMessageStore implements MessageStore {
 
 function closedStore(what: string): SSSNError {
   return new SSSNError("store_closed", `${what}: the PostgreSQL store is closed.`);
+}
+
+/** @throws SSSNError where nothing was committed, or nobody knows. */
+async function commit(client: ClientBase): Promise<void> {
+  const { command } = await client.query("COMMIT").catch((error: unknown) => {
+    throw explain(error, isPassing(error) ? "unknown" : "not_stored");
+  });
+  if (command === "COMMIT") return;
+  throw new SSSNError(
+    "invalid_state",
+    "A statement of the transaction had failed, so nothing of it was stored. Let the error of that statement pass, instead of going on after it.",
+  );
 }

@@ -75,6 +75,18 @@ export abstract class WritableChannel<Content = unknown, Written = Content> exte
     );
   }
 
+  /**
+   * Makes the message of a write without storing it, checked by all rules of the channel: for a store that takes part in a transaction of the caller's.
+   *
+   * @throws SSSNError as `write` does, as long as nothing is stored.
+   */
+  async draft(senderId: string, content: Written, options: WriteOptions = {}): Promise<MessageDraft> {
+    checkCall("write", options);
+    this.assertAccepting();
+    await this.authorize(senderId, "write");
+    return makeDraft(this.options, senderId, content, options);
+  }
+
   /** From here on a drain waits for the write. */
   #accept(
     senderId: string,

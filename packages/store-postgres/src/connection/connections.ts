@@ -17,6 +17,7 @@ export class Connections {
   readonly #pool: Pool;
   readonly #isOwn: boolean;
   /** Which server, and which of its histories, a connection leads to: another one after a failover, and after a restore. */
+  readonly #heard = new WeakSet<PoolClient>();
   readonly #clusters = new WeakMap<PoolClient, string>();
 
   constructor({ url, pool, size, logger }: { url: string | undefined; pool: Pool | undefined; size: number; logger: Logger }) {
@@ -26,8 +27,12 @@ export class Connections {
     this.#pool.on("error", (error) => logger.debug({ err: error }, "an idle connection to PostgreSQL ended"));
   }
 
-  connect(): Promise<PoolClient> {
-    return this.#pool.connect();
+  /** A connection that is lost while it is used tells that with what is asked on it. */
+  async connect(): Promise<PoolClient> {
+    const client = await this.#pool.connect();
+    if (!this.#heard.has(client)) client.on("error", () => undefined);
+    this.#heard.add(client);
+    return client;
   }
 
   async query<Row extends QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
@@ -42,7 +47,8 @@ export class Connections {
       client.release();
       return result;
     } catch (error) {
-      client.release(error instanceof Error ? error : true);
+      // Whatever was begun on it ends with it.
+      client.release(true);
       throw explain(error);
     }
   }

@@ -1,4 +1,4 @@
-import { SSSNError, isSSSNError } from "@sssn/core";
+import { SSSNError, isSSSNError, type ErrorCode } from "@sssn/core";
 
 /** What is known of a call that failed. `not_stored`: nothing of it is there. `unknown`: it may be. */
 export type Outcome = "not_stored" | "unknown";
@@ -41,8 +41,16 @@ const REMEDIES: Readonly<Record<string, string>> = {
   "42P01": "A table of the schema was dropped while the store was open: restore it from a back-up, or drop the whole schema to begin anew.",
 };
 
+/** What this store's own function in the database refuses. */
+const REFUSALS: Readonly<Record<string, ErrorCode>> = {
+  SS001: "lease_lost",
+  SS002: "invalid_state",
+  SS003: "store_unavailable",
+  SS004: "message_conflict",
+};
+
 /** The code of what the driver or the server throws. */
-export function codeOf(error: unknown): string | undefined {
+function codeOf(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
@@ -64,6 +72,8 @@ export function explain(error: unknown, outcome: Outcome = "not_stored"): unknow
   if (isSSSNError(error) || !(error instanceof Error)) return error;
   const code = codeOf(error);
   const options = { cause: error, details: { outcome, ...(code === undefined ? {} : { reason: code }) } };
+  const refusal = code === undefined ? undefined : REFUSALS[code];
+  if (refusal) return new SSSNError(refusal, `${error.message} Nothing of the transaction was stored.`, { cause: error });
   if (code !== undefined && FULL.has(code))
     return new SSSNError(
       "store_full",

@@ -95,14 +95,11 @@ export class ChannelTurns {
   }
 
   /** On the turn's own connection, where there is a turn: what is done in one must not wait for another connection. */
-  readonly query: Query = async <Row extends object>(text: string, values: readonly unknown[]) => {
-    if (!this.#turn) return this.#parts.connections.query<Row>(text, values);
-    return (await this.#turn.client.query<Row>(text, [...values])).rows;
-  };
+  readonly query: Query = (text, values) => this.#turn?.query(text, values) ?? this.#parts.connections.query(text, values);
 
   /** Does something to the log. It may be done again, on another state, when the server was lost in between. */
   run<Result>(task: (turn: Turn) => Result | Promise<Result>): Promise<Result> {
-    return this.#enter(task) as Promise<Result>;
+    return this.#enter(task);
   }
 
   /** Takes in what other hosts have done. */
@@ -118,10 +115,11 @@ export class ChannelTurns {
     await this.#driving;
   }
 
-  #enter(task?: (turn: Turn) => unknown): Promise<unknown> {
-    if (this.#end !== undefined) return Promise.reject(this.#end as Error);
-    const entered = new Promise((resolve, reject) => {
-      this.#waiting.push(task ? { task, resolve, reject } : { resolve, reject });
+  #enter<Result>(task?: (turn: Turn) => Result | Promise<Result>): Promise<Result> {
+    if (this.#end !== undefined) return Promise.reject(this.#end);
+    const entered = new Promise<Result>((resolve, reject) => {
+      const taken = (value: unknown): void => resolve(value as Result);
+      this.#waiting.push(task ? { task, resolve: taken, reject } : { resolve: taken, reject });
     });
     this.#driving ??= this.#drive();
     return entered;
@@ -225,7 +223,7 @@ export class ChannelTurns {
     const { journal } = this.#parts;
     const state = this.#state;
     const place = { number: state.place.number + 1, at: turn.now, wall, token: randomToken() };
-    this.#unkept += await journal.write(turn.client, turn, { ...place, events: turn.takeEvents() });
+    this.#unkept += await journal.write(turn, { ...place, events: turn.takeEvents() }, state);
     const isDue = this.#unkept > Math.max(KEEP_AFTER, 2 * this.#kept);
     const kept = isDue ? await journal.keep(turn.client, state, place) : undefined;
     progress.unsure = { number: place.number, token: place.token, outcomes };

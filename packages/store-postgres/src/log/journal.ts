@@ -107,16 +107,27 @@ export class Journal {
   }
 
   /** Writes what was done in a turn. @returns how long the row is. */
-  async write(client: ClientBase, turn: Turn, row: JournalRow): Promise<number> {
+  async write(turn: Turn, row: JournalRow, { last, newest }: LogState): Promise<number> {
+    const { client } = turn;
     if (turn.removed.length > 0) await this.#remove(client, turn);
     if (turn.cursors.size > 0) await this.#moveCursors(client, turn);
     const events = JSON.stringify(row.events);
-    const values = [this.#number, row.number, row.at, row.wall, row.token, turn.ends.size === 0 ? null : [...turn.ends], events];
-    const insert = `INSERT INTO ${this.#schema}.journal (channel, number, at, wall, token, ends, events) VALUES ($1, $2, $3, $4, $5, $6, $7)`;
+    const values = [
+      this.#number,
+      row.number,
+      row.at,
+      row.wall,
+      row.token,
+      turn.ends.size === 0 ? null : [...turn.ends],
+      events,
+      last,
+      newest,
+    ];
+    const insert = `INSERT INTO ${this.#schema}.journal (channel, number, at, wall, token, ends, events, last, newest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`;
     if (turn.messages.length === 0) await client.query(insert, values);
     else
       await client.query(
-        `WITH written AS (INSERT INTO ${this.#schema}.message (channel, ${COLUMNS}) SELECT $1, ${COLUMNS} FROM json_to_recordset($8) AS row (${COLUMN_TYPES})) ${insert}`,
+        `WITH written AS (INSERT INTO ${this.#schema}.message (channel, ${COLUMNS}) SELECT $1, ${COLUMNS} FROM json_to_recordset($10) AS row (${COLUMN_TYPES})) ${insert}`,
         [...values, JSON.stringify(turn.messages)],
       );
     return events.length;

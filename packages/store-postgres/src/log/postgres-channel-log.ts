@@ -28,6 +28,7 @@ import {
   cursorStats,
   groupCounts,
   groupStats,
+  sequenceOfToken,
   type LogView,
   type LogWithWork,
   type WorkGroups,
@@ -47,6 +48,15 @@ export interface PostgresLogParts extends Omit<TurnsParts, "onState" | "onChange
   readonly addressed: boolean;
   /** Tells other hosts that there may be something. */
   readonly notify: () => void;
+}
+
+/** A claim that was held when it was looked at. */
+export interface HeldClaim {
+  readonly sequence: number;
+  /** By the server's clock. */
+  readonly expiresAt: number;
+  /** Up to which row of the journal it was. */
+  readonly known: number;
 }
 
 /** One channel in the database. Reads take in first what other hosts have done; everything else is done in turns. */
@@ -172,6 +182,22 @@ export class PostgresChannelLog implements LogWithWork {
   async claim(request: ClaimRequest): Promise<ClaimPage> {
     if (request.audience !== undefined) this.#assertAddressed();
     return this.#turns.run(() => this.#groups.claim(request));
+  }
+
+  /** Which claims a reader holds, one for one; `undefined` for what it does not. */
+  async heldClaims(
+    group: string,
+    readerId: string,
+    claims: readonly { readonly receipt: string }[],
+  ): Promise<readonly (HeldClaim | undefined)[]> {
+    const { ledgers, place } = await this.#turns.catchUp();
+    const ledger = ledgers.get(group);
+    return claims.map(({ receipt }) => {
+      const entry = ledger?.entry(sequenceOfToken(receipt) ?? 0);
+      if (entry?.state !== "leased" || entry.receipt !== receipt || entry.readerId !== readerId) return undefined;
+      const { sequence, expiresAt = 0 } = entry;
+      return expiresAt > this.#turns.now() ? { sequence, expiresAt, known: place.number } : undefined;
+    });
   }
 
   hasGroup(group: string): boolean {

@@ -62,8 +62,9 @@ export class Removing {
     const isOver = (): boolean =>
       state.count - dead.size > (policy.maxCount ?? Infinity) || state.bytes - deadBytes > (policy.maxBytes ?? Infinity);
     // Mostly nothing is due, and one look at the oldest message says so.
-    const page = isOver() ? PAGE : 1;
-    const found = await this.#victims("sequence >= $2", [start], page);
+    const [first] = isOver() ? [] : await this.#victims("sequence >= $2", [start], 1);
+    if (first && first.writtenAt >= oldest) return { removed: 0, next: Infinity };
+    const found = await this.#victims("sequence >= $2", [start], PAGE);
     let removed = 0;
     for (const victim of found) {
       if (!isOver() && victim.writtenAt >= oldest) return { removed, next: Infinity };
@@ -94,7 +95,7 @@ export class Removing {
       ...row,
       sequence: Number(sequence),
       writtenAt: Number(written_at),
-      size: Number(size),
+      size,
     }));
   }
 }

@@ -1,5 +1,5 @@
-import type { LedgerCall } from "@sssn/core/log-state";
-import type { PoolClient } from "pg";
+import { sequenceOfToken, type LedgerCall } from "@sssn/core/log-state";
+import type { PoolClient, QueryResultRow } from "pg";
 import type { LogEvent } from "./log-event.js";
 import type { MessageRow } from "./message-rows.js";
 
@@ -29,10 +29,11 @@ export class Turn {
   readonly cursors = new Map<string, CursorRow>();
   readonly removed: number[] = [];
   readonly removedIds: RemovedId[] = [];
-  /** Claims that have ended in it, whichever way: a settlement in somebody's own transaction looks for its own. */
-  readonly ends = new Set<number>();
+  /** Claims that have ended in it, whichever way, as {@link endOf} names them: a settlement in somebody's own transaction looks for its own. */
+  readonly ends = new Set<string>();
   readonly #events: LogEvent[] = [];
   readonly #work = new Map<string, LedgerCall[]>();
+  #asked: Promise<unknown> = Promise.resolve();
   /** Whoever waits may find something. */
   announces = false;
 
@@ -41,14 +42,28 @@ export class Turn {
     this.now = now;
   }
 
+  /** Asks the database. A connection answers one question at a time. */
+  query<Row extends QueryResultRow>(text: string, values: readonly unknown[]): Promise<Row[]> {
+    const asked = this.#asked.then(async () => (await this.client.query<Row>(text, [...values])).rows);
+    this.#asked = asked.catch(() => undefined);
+    return asked;
+  }
+
   tell(event: LogEvent): void {
     if (event[0] === "work") return this.#tellWork(event[1], event[2]);
-    if (event[0] === "drop") this.#flush(event[1]);
+    if (event[0] === "drop") {
+      this.#flush(event[1]);
+      this.ends.add(endOf(event[1], "*"));
+    }
     this.#events.push(event);
   }
 
   /** The calls to one ledger stay together: a batch that is opened is closed with them. */
   #tellWork(group: string, calls: readonly LedgerCall[]): void {
+    for (const call of calls) {
+      const ended = endedBy(call);
+      if (ended !== undefined) this.ends.add(endOf(group, ended));
+    }
     const known = this.#work.get(group);
     if (known) known.push(...calls);
     else this.#work.set(group, [...calls]);
@@ -68,5 +83,25 @@ export class Turn {
 
   get isEmpty(): boolean {
     return this.#events.length === 0 && this.#work.size === 0 && this.cursors.size === 0 && this.messages.length === 0;
+  }
+}
+
+/** Names the end of a claim of a group; `*`: of all of them. */
+export function endOf(group: string, sequence: number | "*"): string {
+  return `${group} ${sequence}`;
+}
+
+/** The claim that ends with a call, whoever has it. One that lapses is known by its time. */
+function endedBy(call: LedgerCall): number | undefined {
+  switch (call[0]) {
+    case "settle":
+      return call[2].action === "extend" ? undefined : sequenceOfToken(call[2].receipt);
+    case "take-back":
+      return call[1];
+    case "cancel":
+    case "remove":
+      return call[1].sequence;
+    default:
+      return undefined;
   }
 }

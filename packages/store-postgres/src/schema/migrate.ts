@@ -23,7 +23,7 @@ export async function migrate(client: ClientBase, schema: string, space: number)
     );
     const from = await versionOf(client, schema);
     for (const { version, statements } of MIGRATIONS.slice(from)) {
-      await client.query(statements.replaceAll("{schema}", `"${schema}"`));
+      await client.query(statements.replaceAll("{schema}", `"${schema}"`).replaceAll("{space}", String(space)));
       await client.query(`INSERT INTO "${schema}".migration (version) VALUES ($1)`, [version]);
     }
     await client.query("COMMIT");

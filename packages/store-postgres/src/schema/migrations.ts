@@ -1,3 +1,5 @@
+import { COMMIT_STAGED } from "./commit-staged.js";
+
 /** One step from a version of the schema to the next. `{schema}` stands for its quoted name. */
 export interface Migration {
   readonly version: number;
@@ -59,7 +61,9 @@ CREATE TABLE {schema}.journal (
   at bigint NOT NULL,
   wall bigint NOT NULL,
   token text COLLATE "C" NOT NULL,
-  ends bigint[],
+  ends text[],
+  last bigint NOT NULL,
+  newest bigint NOT NULL,
   events text NOT NULL,
   PRIMARY KEY (channel, number)
 );
@@ -87,6 +91,7 @@ CREATE TABLE {schema}.hold (
   name text COLLATE "C" PRIMARY KEY,
   fence bigint NOT NULL,
   until bigint NOT NULL
-);`,
+);
+${COMMIT_STAGED}`,
   },
 ];

@@ -2,6 +2,7 @@ import type { GroupRegime, SettleResult, Settlement } from "../../ports/message-
 import type { BatchCall, BatchedClaim, LiveBatch } from "./claim-batches.js";
 import { ClaimEntries } from "./claim-entries.js";
 import {
+  NO_CHANGES,
   restMs,
   startLease,
   type ClaimRecord,
@@ -14,7 +15,7 @@ import {
 } from "./claim-record.js";
 import type { DueTimes } from "../due-times.js";
 import { GroupLimits, type Allowance } from "./group-limits.js";
-import type { LedgerCall, LedgerTrail } from "./ledger-calls.js";
+import { callOf, givesNames, type LedgerCall, type LedgerTrail } from "./ledger-calls.js";
 import { LedgerOrders, type LedgerMessage } from "./ledger-orders.js";
 import { restoreStored } from "./ledger-restore.js";
 import { digestOf, restoreSnapshot, takeSnapshot, type LedgerSnapshot } from "./ledger-snapshot.js";
@@ -22,9 +23,6 @@ import type { KeyTurns } from "./key-turns.js";
 import type { LatelySettled } from "./settled-lately.js";
 import { sequenceOfToken, sequenceToken } from "../random.js";
 import type { Step } from "./step.js";
-
-const NOTHING: ReadonlyMap<number, undefined> = new Map();
-const NO_CHANGES: LedgerChanges = { records: NOTHING, batches: NOTHING, settled: NOTHING, grants: NOTHING };
 
 /**
  * The claims of one group: who holds what until when, what came back, what waits, what is settled. Pure state without I/O and
@@ -392,7 +390,7 @@ export class ClaimLedger {
   takeChanges(): LedgerChanges {
     if (!this.hasChanges) return NO_CHANGES;
     const { records, batches, settled } = this.#entries.takeChanges();
-    if (!this.#limits.hasChanges) return { records, batches, settled, grants: NOTHING };
+    if (!this.#limits.hasChanges) return { records, batches, settled, grants: NO_CHANGES.grants };
     return { records, batches, settled, ...this.#limits.takeChanges() };
   }
 
@@ -418,14 +416,4 @@ export class ClaimLedger {
       ...(oldest <= last ? { oldestUnfinished: oldest } : {}),
     };
   }
-}
-
-/** Without what a caller's request holds besides. */
-function callOf({ readerId, leaseMs, working, workerId, callId }: BatchCall): BatchCall {
-  return { readerId, leaseMs, working, workerId, callId };
-}
-
-/** Whether a message may die of a settlement: its death has a name. */
-function givesNames({ action }: Settlement): boolean {
-  return action === "release" || action === "dead-letter";
 }

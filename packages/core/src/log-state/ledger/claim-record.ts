@@ -61,6 +61,10 @@ export interface LedgerChanges {
   readonly regime?: GroupRegime;
 }
 
+const NOTHING: ReadonlyMap<number, undefined> = new Map();
+/** Of a ledger that nothing was done to. */
+export const NO_CHANGES: LedgerChanges = { records: NOTHING, batches: NOTHING, settled: NOTHING, grants: NOTHING };
+
 /** What holds for all groups of a log. */
 export interface LedgerPolicy {
   /** After so many deliveries that count, a message that comes back is dead. */

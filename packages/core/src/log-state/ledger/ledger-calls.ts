@@ -103,3 +103,13 @@ function replayGrant(
 function timeOf(now: number): { readonly now: number; readonly token: string } {
   return { now, token: "" };
 }
+
+/** Without what a caller's request holds besides. */
+export function callOf({ readerId, leaseMs, working, workerId, callId }: BatchCall): BatchCall {
+  return { readerId, leaseMs, working, workerId, callId };
+}
+
+/** Whether a message may die of a settlement: its death has a name. */
+export function givesNames({ action }: Settlement): boolean {
+  return action === "release" || action === "dead-letter";
+}
