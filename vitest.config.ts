@@ -6,6 +6,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    globalSetup: "./scripts/postgres-server.mjs",
     reporters: process.env["SSSN_TEST_REPORT"] ? ["default", ["json", { outputFile: process.env["SSSN_TEST_REPORT"] }]] : ["default"],
   },
 });

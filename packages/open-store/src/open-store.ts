@@ -13,7 +13,12 @@ type Opener = (address: StoreAddress, options: OpenStoreOptions) => Promise<Mess
 
 const OPTIONS: ReadonlySet<string> = new Set<keyof OpenStoreOptions>(["clock", "logger"]);
 
-const OPENERS: Readonly<Record<string, Opener>> = { memory: openMemory, level: openLevel };
+const OPENERS: Readonly<Record<string, Opener>> = {
+  memory: openMemory,
+  level: openLevel,
+  postgres: openPostgres,
+  postgresql: openPostgres,
+};
 
 /**
  * Makes a store of what an address names, so that where a program keeps its channels is a setting and no code.
@@ -22,6 +27,7 @@ const OPENERS: Readonly<Record<string, Opener>> = { memory: openMemory, level: o
  * | --- | --- | --- |
  * | `memory:` | `MemoryMessageStore`: nothing survives the process | |
  * | `level:./data`, `level:/var/lib/app` | `LevelMessageStore` of `@sssn/store-level`, in that folder | `durability=flushed` (default) or `process` |
+ * | `postgres://user:password@host:5432/database` | `PostgresMessageStore` of `@sssn/store-postgres`, in that database | `schema` (default `sssn`), `poolSize`; others, such as `sslmode`, are the driver's |
  *
  * The package of a kind is loaded when it is asked for, and has to be installed beside this one. Like a store that is made by hand, it is opened with its first channel, and closed by whoever made it.
  *
@@ -48,7 +54,7 @@ export async function openStore(address: string, options: OpenStoreOptions = {})
   const kinds = Object.keys(OPENERS).map((kind) => `${kind}:`);
   throw new SSSNError(
     "invalid_argument",
-    `There is no kind of store ${JSON.stringify(`${parts.kind}:`)}. There are ${kinds.join(" and ")}.`,
+    `There is no kind of store ${JSON.stringify(`${parts.kind}:`)}. There are ${kinds.slice(0, -1).join(", ")} and ${kinds.at(-1) ?? ""}.`,
     {
       details: { kind: parts.kind },
     },
@@ -72,6 +78,21 @@ async function openLevel(address: StoreAddress, options: OpenStoreOptions): Prom
   if (durability !== "flushed" && durability !== "process")
     throw new SSSNError("invalid_argument", `durability is "flushed" or "process", but is ${JSON.stringify(durability)}.`);
   return new LevelMessageStore({ ...options, folder: address.place, durability });
+}
+
+/** What is no setting of the store is one of the driver's, and stays in the address. */
+async function openPostgres({ address, kind, settings }: StoreAddress, options: OpenStoreOptions): Promise<MessageStore> {
+  const { PostgresMessageStore } = await installed(kind, "@sssn/store-postgres", () => import("@sssn/store-postgres"));
+  const [place = "", query = ""] = address.split(/\?(.*)/s);
+  const rest = new URLSearchParams(query);
+  for (const own of ["schema", "poolSize"]) rest.delete(own);
+  const [schema, poolSize] = [settings.get("schema"), settings.get("poolSize")];
+  return new PostgresMessageStore({
+    ...options,
+    url: rest.size > 0 ? `${place}?${rest.toString()}` : place,
+    ...(schema === undefined ? {} : { schema }),
+    ...(poolSize === undefined ? {} : { poolSize: Number(poolSize) }),
+  });
 }
 
 /** @throws SSSNError `invalid_argument` where a package is not there; what it throws itself, as it is. */

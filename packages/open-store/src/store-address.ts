@@ -2,6 +2,8 @@ import { SSSNError, describe } from "@sssn/core";
 
 /** Where a store is, taken apart. */
 export interface StoreAddress {
+  /** As it was given: it may hold a password. */
+  readonly address: string;
   /** What stands before the first colon. */
   readonly kind: string;
   /** What stands between it and a question mark, with percent signs decoded. */
@@ -21,7 +23,7 @@ export function readAddress(address: unknown): StoreAddress {
       `The address of a store begins with its kind, as in "memory:" or "level:./data", but this is ${typeof address === "string" ? "a text that does not" : describe(address)}.`,
     );
   const [place = "", ...settings] = address.slice(whole.length).split("?");
-  return { kind: kind.toLowerCase(), place: decoded(place, kind), settings: new Map(new URLSearchParams(settings.join("?"))) };
+  return { address, kind: kind.toLowerCase(), place: decoded(place, kind), settings: new Map(new URLSearchParams(settings.join("?"))) };
 }
 
 function decoded(place: string, kind: string): string {

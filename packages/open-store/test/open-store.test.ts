@@ -63,7 +63,7 @@ describe("openStore()", () => {
       ["./data", /begins with its kind/],
       [undefined, /but this is undefined/],
       [7, /but this is 7/],
-      ["redis://user:s3cret@host", /no kind of store "redis:"\. There are memory: and level:/],
+      ["redis://user:s3cret@host", /no kind of store "redis:"\. There are memory:, level:, postgres: and postgresql:/],
       ["constructor:x", /no kind of store "constructor:"/],
       ["memory:./data", /write "level:" and its path/],
       ["memory:?size=s3cret", /has no setting "size"\. It has none/],
@@ -71,6 +71,9 @@ describe("openStore()", () => {
       ["level:./data?durablity=process", /has no setting "durablity"\. Its settings: durability/],
       ["level:./data?durability=s3", /durability is "flushed" or "process", but is "s3"/],
       ["level:./100%", /%25/],
+      ["postgres:s3cret", /begins with "postgres:\/\/"/],
+      ["postgres://u:s3cret@host/db?schema=No", /schema has 1 to 48/],
+      ["postgres://u:s3cret@host/db?poolSize=x", /poolSize must be a whole number/],
     ];
     for (const [address, message] of wrong) {
       const error = await refusal(address);

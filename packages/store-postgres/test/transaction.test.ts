@@ -1,6 +1,6 @@
 import { NO_METADATA, type ClaimedMessage, type JsonValue, type MessageDraft } from "@sssn/core";
 import { describe, expect, it } from "vitest";
-import { TestDatabase, until } from "./support/database.js";
+import { TestDatabase, until, url } from "./support/database.js";
 
 function draft(content: JsonValue, more: Partial<MessageDraft> = {}): MessageDraft {
   return { senderId: "writer", content, metadata: NO_METADATA, ...more };
@@ -18,7 +18,7 @@ function acknowledge({ receipt }: ClaimedMessage) {
   return { receipt, action: "acknowledge" as const };
 }
 
-describe("a transaction of the caller's", () => {
+describe.skipIf(url === "")("a transaction of the caller's", () => {
   it("writes messages when it commits, and none when it is rolled back", async () => {
     await using database = new TestDatabase();
     const store = database.store();

@@ -41,14 +41,15 @@ export class Connections {
 
   /** Several statements that belong together, on one connection. */
   async with<Result>(task: (client: PoolClient) => Promise<Result>): Promise<Result> {
-    const client = await this.connect();
+    let client: PoolClient | undefined;
     try {
+      client = await this.connect();
       const result = await task(client);
       client.release();
       return result;
     } catch (error) {
       // Whatever was begun on it ends with it.
-      client.release(true);
+      client?.release(true);
       throw explain(error);
     }
   }

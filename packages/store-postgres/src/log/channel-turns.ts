@@ -10,6 +10,8 @@ import { Turn } from "./turn.js";
 
 /** A host that is stopped in the middle of a turn keeps the others waiting for so long at the most. */
 const IDLE_MS = 5_000;
+/** Somebody else's lock is waited for at least so long, whatever patience a store has: another host may be in its turn. */
+const LEAST_WAIT_MS = 1_000;
 /** So many calls share one turn. */
 const MOST_CALLS = 1_000;
 /** A journal is kept in short when so much of it has come, and twice as much as its last short form takes. */
@@ -144,7 +146,9 @@ export class ChannelTurns {
         this.#isStale = true;
         const mayPass = isPassing(error) && this.#end === undefined && performanceLeft(until, clock) > 0;
         if (!mayPass) return await this.#giveUp(calls, error, progress.unsure !== undefined);
-        await new Promise((resolve) => setTimeout(resolve, Math.min(rest, performanceLeft(until, clock))));
+        // Not in step with whatever is in the way, nor with other hosts.
+        const restMs = rest * (0.5 + Math.random());
+        await new Promise((resolve) => setTimeout(resolve, Math.min(restMs, performanceLeft(until, clock))));
       }
     }
   }
@@ -185,9 +189,14 @@ export class ChannelTurns {
   }
 
   async #take(client: PoolClient, calls: readonly Waiting[], progress: { unsure?: Unsure | undefined }): Promise<readonly Outcome[]> {
-    const { journal, connections } = this.#parts;
+    const { journal, connections, patienceMs } = this.#parts;
     const cluster = await connections.clusterOf(client);
-    const news = await journal.begin(client, this.#isStale ? NOTHING_KNOWN : this.#state.place.number, IDLE_MS);
+    const news = await journal.begin(
+      client,
+      this.#isStale ? NOTHING_KNOWN : this.#state.place.number,
+      IDLE_MS,
+      Math.max(LEAST_WAIT_MS, patienceMs),
+    );
     await this.#synchronize(client, news, cluster);
     const { unsure } = progress;
     progress.unsure = undefined;

@@ -50,12 +50,13 @@ export class Journal {
   }
 
   /**
-   * Begins a transaction in which nobody else does anything to the channel. All in one round: numbers only stand in it. A process that is stopped in it loses it to the
-   * server's time-out.
+   * Begins a transaction in which nobody else does anything to the channel. All in one round: numbers only stand in it.
+   *
+   * @param idleMs a process that is stopped in it loses it to the server after so long. @param waitMs for so long it waits for somebody else's lock.
    */
-  async begin(client: ClientBase, known: number, idleMs: number): Promise<News> {
+  async begin(client: ClientBase, known: number, idleMs: number, waitMs: number): Promise<News> {
     const results: unknown = await client.query(
-      `BEGIN; SET LOCAL idle_in_transaction_session_timeout = ${idleMs};${this.#commit} SELECT pg_advisory_xact_lock(${this.#space}, ${this.#lock}); ${this.#news(known)}`,
+      `BEGIN; SET LOCAL idle_in_transaction_session_timeout = ${idleMs}; SET LOCAL lock_timeout = ${waitMs};${this.#commit} SELECT pg_advisory_xact_lock(${this.#space}, ${this.#lock}); ${this.#news(known)}`,
     );
     return newsOf(results);
   }
