@@ -5,7 +5,7 @@ export interface Guarantee {
   readonly id: `store/${string}`;
   readonly says: string;
   /** Stores without this capability do not promise it: the test is shown as skipped. */
-  readonly needs?: "durable" | "flushed" | "shared" | "rewind";
+  readonly needs?: "durable" | "flushed" | "shared" | "rewind" | "copy";
   readonly prove: (bench: Bench) => Promise<void>;
 }
 
@@ -21,8 +21,7 @@ export interface TestRunner {
 export function runGuarantees(title: string, guarantees: readonly Guarantee[], harness: StoreHarness, { describe, it }: TestRunner): void {
   describe(title, () => {
     for (const { id, says, needs, prove } of guarantees) {
-      const offered = needs === "rewind" ? harness.rewind !== undefined : needs === undefined || harness.capabilities[needs];
-      (offered ? it : it.skip)(`${id}: ${says}`, async () => {
+      (isOffered(needs, harness) ? it : it.skip)(`${id}: ${says}`, async () => {
         const bench = await Bench.create(harness);
         try {
           await prove(bench);
@@ -32,4 +31,10 @@ export function runGuarantees(title: string, guarantees: readonly Guarantee[], h
       });
     }
   });
+}
+
+function isOffered(needs: Guarantee["needs"], harness: StoreHarness): boolean {
+  if (needs === "rewind") return harness.rewind !== undefined;
+  if (needs === "copy") return harness.portable ?? false;
+  return needs === undefined || harness.capabilities[needs];
 }

@@ -19,6 +19,8 @@ export interface StoreHarness {
   crash?(open: MessageStore, clock: Clock): Promise<MessageStore>;
   /** Loses what an open store acknowledged of a channel behind a sequence, as a failover may. Where the harness can't, it is not proved what readers are told. */
   rewind?(open: MessageStore, channelId: string, last: number): Promise<void>;
+  /** It is a `PortableStore`: its logs can be taken out and put in. Where it is not, it is not proved that `copyStore()` loses nothing. */
+  readonly portable?: boolean;
   /** Removes the place of a store, after it was closed. */
   destroy?(closed: MessageStore): Promise<void>;
 }
@@ -29,6 +31,7 @@ export class Bench implements AsyncDisposable {
   readonly #harness: StoreHarness;
   #store: MessageStore;
   readonly #joined: MessageStore[] = [];
+  readonly #others: MessageStore[] = [];
 
   private constructor(harness: StoreHarness, clock: VirtualClock, store: MessageStore) {
     this.#harness = harness;
@@ -39,6 +42,10 @@ export class Bench implements AsyncDisposable {
   static async create(harness: StoreHarness): Promise<Bench> {
     const clock = new VirtualClock();
     return new Bench(harness, clock, await harness.create(clock));
+  }
+
+  get isDurable(): boolean {
+    return this.#harness.capabilities.durable;
   }
 
   get store(): MessageStore {
@@ -64,6 +71,19 @@ export class Bench implements AsyncDisposable {
     return joined;
   }
 
+  /** A store of the same kind over an empty place of its own; closed with the bench. */
+  async another(clock: Clock = this.clock): Promise<MessageStore> {
+    const other = await this.#harness.create(clock);
+    this.#others.push(other);
+    return other;
+  }
+
+  /** Goes on with another store that {@link Bench.another} made. */
+  replaceBy(other: MessageStore): void {
+    this.#others.splice(this.#others.indexOf(other), 1, this.#store);
+    this.#store = other;
+  }
+
   /** Loses what was acknowledged of a channel behind a sequence. */
   async rewind(channelId: string, last: number): Promise<void> {
     if (!this.#harness.rewind) throw new Error("The harness needs rewind()");
@@ -78,8 +98,10 @@ export class Bench implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const joined of this.#joined) await joined.close();
-    await this.#store.close();
-    await this.#harness.destroy?.(this.#store);
+    for (const store of [...this.#others, this.#store]) {
+      await store.close();
+      await this.#harness.destroy?.(store);
+    }
   }
 }
 

@@ -8,6 +8,8 @@ import { channelReadGuarantees } from "./channel-read-guarantees.js";
 import { channelWorkGuarantees } from "./channel-work-guarantees.js";
 import { claimGuarantees } from "./claim-guarantees.js";
 import { cursorGuarantees } from "./cursor-guarantees.js";
+import { copyGuarantees } from "./copy-guarantees.js";
+import { copyResumeGuarantees } from "./copy-resume-guarantees.js";
 import { equal } from "./expectations.js";
 import { deadLetterGuarantees } from "./dead-letter-guarantees.js";
 import { runGuarantees, type Guarantee, type TestRunner } from "./guarantee.js";
@@ -57,6 +59,8 @@ export const storeGuarantees: readonly Guarantee[] = [
   ...holdGuarantees,
   ...sharedGuarantees,
   ...rewindGuarantees,
+  ...copyGuarantees,
+  ...copyResumeGuarantees,
 ];
 
 /** Every rule that a channel port keeps, as a sentence with its proof. */
@@ -90,6 +94,7 @@ export interface ProofOptions {
  * proveStore("MemoryMessageStore", {
  *   capabilities: new MemoryMessageStore().capabilities,
  *   create: async (clock) => new MemoryMessageStore({ clock }),
+ *   portable: true,
  *   join: async (open, clock) => new MemoryMessageStore({ clock, beside: open as MemoryMessageStore }),
  * }, { describe, it }, { runs: 10 });
  * ```
@@ -107,7 +112,7 @@ export function proveStore(name: string, harness: StoreHarness, runner: TestRunn
     id: "store/model",
     says: "behaves like the simple model under any sequence of operations",
     async prove() {
-      const property = fc.asyncProperty(commands(harness.capabilities.durable), async (steps) => {
+      const property = fc.asyncProperty(commands(harness.capabilities.durable, harness.portable ?? false), async (steps) => {
         const bench = await Bench.create(harness);
         try {
           await compare(bench, steps);

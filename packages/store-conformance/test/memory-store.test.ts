@@ -8,6 +8,7 @@ proveStore(
     capabilities: new MemoryMessageStore().capabilities,
     create: (clock) => Promise.resolve(new MemoryMessageStore({ clock })),
     join: (open, clock) => Promise.resolve(new MemoryMessageStore({ clock, beside: open as MemoryMessageStore })),
+    portable: true,
     rewind: (open, channelId, last) => Promise.resolve((open as MemoryMessageStore).rewind(channelId, last)),
   },
   { describe, it },

@@ -1,4 +1,5 @@
-import { decideAddressed, randomToken } from "@sssn/core/log-state";
+import type { LogPredecessor } from "@sssn/core";
+import { decideAddressed, logIsThere, randomToken } from "@sssn/core/log-state";
 import type { Commit, Engine } from "./engine.js";
 import { CHANNELS, ChannelKeys, DELETIONS, HIGHEST_KEY, channelKey, deletionKey, nameIn } from "./keys.js";
 
@@ -9,7 +10,12 @@ export interface ChannelEntry {
   readonly addressed: boolean;
   /** Missing until a log that an earlier release made is opened. */
   readonly identity?: string;
+  /** Of a log that was put in: who it was before it was set back. Left out: nobody else. */
+  readonly predecessors?: readonly LogPredecessor[];
 }
+
+/** An entry of a log that was opened by this release. */
+export type OpenedEntry = ChannelEntry & Required<Pick<ChannelEntry, "identity">>;
 
 /** So many keys of a deleted channel are taken away in one commit. */
 const DELETED_AT_ONCE = 10_000;
@@ -26,7 +32,7 @@ export class ChannelRegister {
   }
 
   /** The channel's entry, made on first use. @throws SSSNError `invalid_state` when it was made with another `addressed`. */
-  enter(channelId: string, addressed: boolean | undefined): Promise<Required<ChannelEntry>> {
+  enter(channelId: string, addressed: boolean | undefined): Promise<OpenedEntry> {
     return this.#alone(async () => {
       const known = await this.#read(channelId);
       if (known) decideAddressed(channelId, known.addressed, addressed);
@@ -37,6 +43,41 @@ export class ChannelRegister {
       this.#highest = Math.max(this.#highest ?? 0, number);
       return entry;
     });
+  }
+
+  /** A number for a channel that is not to be seen yet: what a crash leaves under it is deleted like a channel whose deletion had begun. */
+  reserve(): Promise<number> {
+    return this.#alone(async () => {
+      const number = (this.#highest ?? 0) + 1;
+      const puts: [string, string][] = [
+        [deletionKey(number), ""],
+        [HIGHEST_KEY, String(number)],
+      ];
+      await this.#commit({ puts, deletes: [] });
+      this.#highest = number;
+      return number;
+    });
+  }
+
+  /** Everything under a reserved number is there: from now on it is a channel. @throws SSSNError `invalid_state` where there is one of this id. */
+  enterReserved(channelId: string, entry: OpenedEntry): Promise<void> {
+    return this.#alone(async () => {
+      if (await this.#read(channelId)) throw logIsThere(channelId);
+      await this.#commit({ puts: [[channelKey(channelId), JSON.stringify(entry)]], deletes: [deletionKey(entry.number)] });
+    });
+  }
+
+  /** Nothing comes of a reserved number, though whether it was entered may be unknown. */
+  discard(channelId: string, number: number): Promise<void> {
+    return this.#alone(async () => {
+      if ((await this.#read(channelId))?.number === number)
+        await this.#commit({ puts: [[deletionKey(number), ""]], deletes: [channelKey(channelId)] });
+      await this.#deleteEverything(number);
+    });
+  }
+
+  async has(channelId: string): Promise<boolean> {
+    return (await this.#read(channelId)) !== undefined;
   }
 
   /** The ids of all channels. */

@@ -45,7 +45,10 @@ const CHANNEL = "!channel!";
 const NUMBER_DIGITS = 6;
 const SEQUENCE_DIGITS = 11;
 
-export const holdKey = (name: string): string => `!hold!${name}`;
+const HOLD = "!hold!";
+export const holdKey = (name: string): string => `${HOLD}${name}`;
+/** The last number of every right. */
+export const HOLDS = rangeOf(HOLD);
 
 const DELETION = "!deletion!";
 export const HIGHEST_KEY = "!highest";

@@ -1,10 +1,19 @@
-import type { ClaimBatch, ClaimLedger } from "@sssn/core/log-state";
+import type { ClaimBatch, ClaimLedger, LedgerChanges } from "@sssn/core/log-state";
 import { FORMAT_KEY, FORMAT_WITH_ORDER, parseSortable, sortable, type ChannelKeys } from "./keys.js";
 
 /** Adds what a group's ledger has changed to a commit. */
 export function ledgerWrites(keys: ChannelKeys, group: string, ledger: ClaimLedger, puts: [string, string][], deletes: string[]): void {
-  if (!ledger.hasChanges) return;
-  const { records, batches, settled, grants, regime } = ledger.takeChanges();
+  if (ledger.hasChanges) changesWrites(keys, group, ledger.takeChanges(), puts, deletes);
+}
+
+/** Adds what a group's ledger says has changed to a commit. */
+export function changesWrites(
+  keys: ChannelKeys,
+  group: string,
+  { records, batches, settled, grants, regime }: LedgerChanges,
+  puts: [string, string][],
+  deletes: string[],
+): void {
   const prefix = keys.group(group);
   puts.push([prefix, ""]);
   const write = <Value>(kind: string, changes: ReadonlyMap<number, Value | undefined>, encode: (value: Value) => string): void => {

@@ -14,6 +14,7 @@ import {
   type LogBounds,
   type LogCounts,
   type LogPage,
+  type LogPredecessor,
   type LogStats,
   type MessageDraft,
   type ReadRequest,
@@ -33,7 +34,7 @@ import {
 } from "@sssn/core/log-state";
 import { lookUpIds, planAppend, planNew, type AppendContext } from "./appending.js";
 import type { Database } from "./database-folder.js";
-import type { ChannelEntry } from "./channel-register.js";
+import type { OpenedEntry } from "./channel-register.js";
 import type { Engine } from "./engine.js";
 import { ChannelKeys } from "./keys.js";
 import { LevelCursors } from "./level-cursors.js";
@@ -42,12 +43,13 @@ import { countsOf, statsOf, viewOf } from "./log-figures.js";
 import { LogState } from "./log-state.js";
 import { MessageReader, recipientsFor } from "./message-reader.js";
 import { OneAtATime } from "./one-at-a-time.js";
+import type { LevelLogContent } from "./portable/taking-out.js";
 import { chooseVictims, earlierOfKeys, planForgetting, planRemoval, sparedDead, type RemovalContext } from "./removing.js";
 
 /** One channel in the database. Decides in memory, in one turn of the event loop, and answers when the decision is stored. */
 export class LevelChannelLog implements LogWithWork {
   readonly channelId: string;
-  readonly #entry: Required<ChannelEntry>;
+  readonly #entry: OpenedEntry;
   readonly #engine: Engine;
   readonly #keys: ChannelKeys;
   readonly #clock: LogClock;
@@ -62,7 +64,7 @@ export class LevelChannelLog implements LogWithWork {
   readonly #removals = new OneAtATime();
   #isDeleted = false;
 
-  static async open(engine: Engine, channelId: string, entry: Required<ChannelEntry>, clock: Clock): Promise<LevelChannelLog> {
+  static async open(engine: Engine, channelId: string, entry: OpenedEntry, clock: Clock): Promise<LevelChannelLog> {
     const database = await engine.database();
     const { generation } = engine;
     const keys = new ChannelKeys(entry.number);
@@ -73,7 +75,7 @@ export class LevelChannelLog implements LogWithWork {
   private constructor(
     engine: Engine,
     channelId: string,
-    entry: Required<ChannelEntry>,
+    entry: OpenedEntry,
     keys: ChannelKeys,
     clock: Clock,
     state: LogState,
@@ -84,6 +86,7 @@ export class LevelChannelLog implements LogWithWork {
     this.#keys = keys;
     this.#clock = new LogClock(clock, state.newestTimestamp);
     this.#entry = entry;
+    [this.identity, this.predecessors] = [entry.identity, entry.predecessors ?? []];
     this.#reader = new MessageReader(channelId, keys);
     this.#current = { state, generation };
     this.#cursors = new LevelCursors(channelId, engine, keys, this.#current, () => this.#clock.now());
@@ -98,6 +101,12 @@ export class LevelChannelLog implements LogWithWork {
     });
     this.#appending = this.#appendingTo(state);
     this.#stopReloading = engine.onReopen(() => this.#reload());
+  }
+
+  /** Where everything is that it keeps. */
+  get content(): LevelLogContent {
+    const [engine, keys, reader, cursors] = [this.#engine, this.#keys, this.#reader, this.#cursors];
+    return { entry: this.#entry, engine, keys, reader, state: this.#current.state, cursors };
   }
 
   /** The log is being deleted: nothing is accepted any more, and whoever waits is told. */
@@ -222,12 +231,9 @@ export class LevelChannelLog implements LogWithWork {
     return { first: this.#current.state.first, last: this.#current.state.stored };
   }
 
-  /** A copy of a folder that is opened in its place can't be told from it: it is never known to have been set back. */
-  readonly predecessors = [];
-
-  get identity(): string {
-    return this.#entry.identity;
-  }
+  /** Those of the log that was put in. A copy of a folder that is opened in its place can't be told from it: here it is never known to have been set back. */
+  readonly predecessors: readonly LogPredecessor[];
+  readonly identity: string;
 
   now(): number {
     return this.#clock.now();

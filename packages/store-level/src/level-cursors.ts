@@ -52,7 +52,7 @@ export class LevelCursors {
     if (moved !== current?.sequence) {
       const trace = movedTrace(current, moved, this.#now(), state.removed);
       state.cursors.set(entry, trace);
-      puts.push([entry, String(moved)], [this.#keys.cursorTrace(key.owner, key.name), encodeTrace(trace)]);
+      puts.push(...cursorWrites(this.#keys, { owner: key.owner, name: key.name, ...trace }));
     }
     await this.#engine.commit(generation, { puts, deletes: [] }, undefined);
     return moved;
@@ -69,7 +69,14 @@ export class LevelCursors {
   }
 
   /** A page of them, as far as they are stored. */
-  async list({ after, limit }: CursorsRequest): Promise<CursorInfo[]> {
+  async list(request: CursorsRequest): Promise<CursorInfo[]> {
+    const found = await this.stored(request);
+    const { first, stored: last, removed } = this.#current.state;
+    return found.map((cursor) => cursorInfo(cursor, cursor, { first, last, removed }));
+  }
+
+  /** A page of them as they are stored. */
+  async stored({ after, limit }: CursorsRequest): Promise<(CursorKey & CursorTrace)[]> {
     const database = await this.#engine.database();
     const { gte, lt } = rangeOf(this.#keys.cursors);
     const from = after === undefined ? { gte } : { gt: this.#keys.cursor(after.owner, after.name) };
@@ -79,9 +86,14 @@ export class LevelCursors {
       return { owner, name, position };
     });
     const traces = await database.getMany(found.map(({ owner, name }) => this.#keys.cursorTrace(owner, name)));
-    const { first, stored: last, removed } = this.#current.state;
-    return found.map(({ position, ...key }, index) => cursorInfo(key, decodeTrace(position, traces[index]), { first, last, removed }));
+    return found.map(({ position, ...key }, index) => ({ ...key, ...decodeTrace(position, traces[index]) }));
   }
+}
+
+/** What is written to put a cursor where it was. */
+export function cursorWrites(keys: ChannelKeys, { owner, name, ...trace }: CursorKey & CursorTrace): [string, string][] {
+  const position: [string, string] = [keys.cursor(owner, name), String(trace.sequence)];
+  return trace.movedAt === undefined ? [position] : [position, [keys.cursorTrace(owner, name), encodeTrace(trace)]];
 }
 
 function encodeTrace({ sequence, movedAt = 0, lost, gone }: CursorTrace): string {

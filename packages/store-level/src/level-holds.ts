@@ -1,7 +1,7 @@
 import type { Hold } from "@sssn/core";
-import { Holds, checkHold } from "@sssn/core/log-state";
+import { Holds, checkHold, type RightNumber } from "@sssn/core/log-state";
 import type { Engine } from "./engine.js";
-import { holdKey } from "./keys.js";
+import { HOLDS, holdKey, nameIn } from "./keys.js";
 
 /** The rights of one database. Its folder has one owner at a time, so who has them is nobody else's to know; their numbers go on after a restart. */
 export class LevelHolds {
@@ -11,6 +11,25 @@ export class LevelHolds {
   constructor(engine: Engine) {
     this.#engine = engine;
     this.#holds = new Holds(() => engine.steady.now());
+  }
+
+  /** The last number of each right. */
+  async numbers(): Promise<readonly RightNumber[]> {
+    const database = await this.#engine.database();
+    const entries = await database.iterator(HOLDS).all();
+    return entries.map(([key, fence]) => ({ name: nameIn(HOLDS, key), fence: Number(fence) }));
+  }
+
+  /** From now on these rights have higher numbers. */
+  async raise(numbers: readonly RightNumber[]): Promise<void> {
+    const database = await this.#engine.writable();
+    const puts: [string, string][] = [];
+    for (const { name, fence } of numbers) {
+      const known = Number((await database.get(holdKey(name))) ?? 0);
+      this.#holds.remember(name, Math.max(known, fence));
+      if (fence > known) puts.push([holdKey(name), String(fence)]);
+    }
+    await this.#engine.commit(this.#engine.generation, { puts, deletes: [] }, undefined);
   }
 
   async hold(name: string, ttlMs: number): Promise<Hold | undefined> {

@@ -10,15 +10,15 @@ import {
   type Clock,
   type LogOptions,
   type Logger,
-  type MessageStore,
   type StoreCapabilities,
 } from "@sssn/core";
-import { decideAddressed } from "@sssn/core/log-state";
+import { decideAddressed, type PortableLogs, type PortableStore } from "@sssn/core/log-state";
 import { ChannelRegister } from "./channel-register.js";
 import { Engine } from "./engine.js";
 import { LevelHolds } from "./level-holds.js";
 import { guardLevelLog } from "./guarded-log.js";
 import { LevelChannelLog } from "./level-channel-log.js";
+import { LevelPortable } from "./portable/level-portable.js";
 
 /** Where a store lies, and what its acknowledgements survive. */
 export interface LevelMessageStoreOptions {
@@ -60,8 +60,10 @@ interface OpenLog {
  * await store.close();
  * ```
  */
-export class LevelMessageStore implements MessageStore {
+export class LevelMessageStore implements PortableStore {
   readonly capabilities: StoreCapabilities;
+  /** Takes its logs out and puts others in: what `copyStore()` does it with. */
+  readonly portable: PortableLogs;
   readonly #engine: Engine;
   readonly #clock: Clock;
   readonly #register: ChannelRegister;
@@ -95,22 +97,33 @@ export class LevelMessageStore implements MessageStore {
     });
     this.#register = new ChannelRegister(this.#engine);
     this.#holds = new LevelHolds(this.#engine);
+    this.portable = new LevelPortable({
+      engine: this.#engine,
+      register: this.#register,
+      holds: this.#holds,
+      opened: async (channelId) => (await this.#opened(channelId)).level,
+      assertOpen: (what) => this.#assertOpen(what),
+    });
   }
 
   /** @throws SSSNError `store_locked`, `store_unavailable`, `store_corrupted`, `store_closed`, `invalid_identifier`. */
   async open(channelId: string, options: LogOptions = {}): Promise<ChannelLog> {
     validateIdentifier("channel id", channelId);
     this.#assertOpen(`open channel ${channelId}`);
+    const { level, log, addressed } = await this.#opened(channelId, options);
+    decideAddressed(channelId, addressed, options.addressed);
+    if (options.maxDeliveries !== undefined) await level.setMaxDeliveries(options.maxDeliveries);
+    return log;
+  }
+
+  #opened(channelId: string, options: LogOptions = {}): Promise<OpenLog> {
     let opening = this.#logs.get(channelId);
     if (!opening) {
       opening = this.#open(channelId, options);
       this.#logs.set(channelId, opening);
       opening.catch(() => this.#logs.delete(channelId));
     }
-    const { level, log, addressed } = await opening;
-    decideAddressed(channelId, addressed, options.addressed);
-    if (options.maxDeliveries !== undefined) await level.setMaxDeliveries(options.maxDeliveries);
-    return log;
+    return opening;
   }
 
   async #open(channelId: string, { addressed, clock = this.#clock }: LogOptions): Promise<OpenLog> {

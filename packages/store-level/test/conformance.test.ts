@@ -42,6 +42,7 @@ for (const durability of ["flushed", "process"] as const) {
         wakeUpWithinMs: 0,
         clock: "host",
       },
+      portable: true,
       async create(clock) {
         const folder = await mkdtemp(join(tmpdir(), "sssn-level-"));
         const store = new LevelMessageStore({ folder, durability, clock });

@@ -30,6 +30,11 @@ export class Holds {
     this.#fences.set(name, Math.max(fence, this.#fences.get(name) ?? 0));
   }
 
+  /** The last number of each right that is known here. */
+  numbers(): ReadonlyMap<string, number> {
+    return this.#fences;
+  }
+
   /** @returns the number of the right; `undefined`: somebody has it. */
   take(name: string, ttlMs: number): number | undefined {
     const held = this.#held.get(name);

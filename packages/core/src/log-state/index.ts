@@ -13,6 +13,7 @@ export {
 export { type BatchedClaim, type ClaimBatch } from "./ledger/claim-batches.js";
 export { ClaimLedger } from "./ledger/claim-ledger.js";
 export { replayCalls, type LedgerCall } from "./ledger/ledger-calls.js";
+export { storedOf, type AcknowledgedBatch, type KeptLedger } from "./ledger/kept-ledger.js";
 export { type LedgerSnapshot } from "./ledger/ledger-snapshot.js";
 export { type LedgerMessage, type OrderOutcome } from "./ledger/ledger-orders.js";
 export { type ClaimRecord, type LedgerChanges, type LedgerPolicy, type StoredLedger } from "./ledger/claim-record.js";
@@ -28,3 +29,16 @@ export { FreshStep, type Step } from "./ledger/step.js";
 export { randomToken, sequenceOfToken, sequenceToken } from "./random.js";
 export { WorkGroups, type GroupLog } from "./work/work-groups.js";
 export { COMMON_LANE, DEFAULT_PRIORITY, laneName, laneOf, type WorkLane } from "./work-lane.js";
+export { copyStore, type CopiedChannel, type CopyOptions, type CopyProgress, type CopyResult } from "./portable/copy-store.js";
+export { digestLog } from "./portable/log-digest.js";
+export {
+  isPortable,
+  type LogHeader,
+  type LogPart,
+  type PortableLogs,
+  type PortableMessage,
+  type PortableStore,
+  type RememberedId,
+  type RightNumber,
+} from "./portable/log-part.js";
+export { logIsThere, noSuchLog, takeIn, type LogBody } from "./portable/whole-log.js";

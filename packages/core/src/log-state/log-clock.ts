@@ -49,6 +49,11 @@ export class LogClock {
     };
   }
 
+  /** The newest timestamp that was given: no later one is less. */
+  get newest(): number {
+    return this.#stamped;
+  }
+
   #follows(wall: number, expected: number, monotonic: number): boolean {
     const ahead = wall - expected;
     if (ahead <= DRIFT_MS) {

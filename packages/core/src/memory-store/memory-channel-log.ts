@@ -1,4 +1,4 @@
-import { SteadyClock, type Cancel, type Clock } from "../clock.js";
+import type { Cancel, Clock, SteadyClock } from "../clock.js";
 import { SSSNError } from "../errors.js";
 import { ClaimLedger } from "../log-state/ledger/claim-ledger.js";
 import type { StoredLedger } from "../log-state/ledger/claim-record.js";
@@ -28,34 +28,46 @@ import type {
   ReadRequest,
   RetentionPolicy,
 } from "../ports/message-store.js";
-import { MemoryCursors } from "./memory-cursors.js";
+import type { MemoryCursors } from "./memory-cursors.js";
 import { memoryGroupLog } from "./memory-group-log.js";
-import { MemoryMessages } from "./memory-messages.js";
+import type { MemoryLogContent } from "./memory-log-content.js";
+import type { MemoryMessages } from "./memory-messages.js";
 
 /** One channel in memory. */
 export class MemoryChannelLog implements LogWithWork {
   readonly channelId: string;
   /** Whether it keeps an index per recipient. */
   readonly addressed: boolean;
-  identity = randomToken();
-  predecessors: readonly LogPredecessor[] = [];
+  identity: string;
+  predecessors: readonly LogPredecessor[];
   readonly #clock: LogClock;
   readonly #steady: SteadyClock;
   #messages: MemoryMessages;
-  readonly #cursors = new MemoryCursors();
-  #ledgers = new Map<string, ClaimLedger>();
+  readonly #cursors: MemoryCursors;
+  #ledgers: Map<string, ClaimLedger>;
   #groups: WorkGroups;
   readonly #listeners = new Set<() => void>();
   #maxDeliveries = Infinity;
   #refusal: SSSNError | undefined;
 
-  constructor(channelId: string, clock: Clock, logClock: Clock, addressed: boolean) {
+  constructor(channelId: string, steady: SteadyClock, logClock: Clock, content: MemoryLogContent) {
     this.channelId = channelId;
-    this.#clock = new LogClock(logClock);
-    this.#steady = new SteadyClock(clock);
-    this.addressed = addressed;
-    this.#messages = new MemoryMessages(addressed);
+    this.#clock = new LogClock(logClock, content.newestTimestamp);
+    this.#steady = steady;
+    this.identity = content.identity;
+    this.predecessors = content.predecessors;
+    this.addressed = content.messages.addressed;
+    this.#messages = content.messages;
+    this.#cursors = content.cursors;
+    this.#ledgers = content.ledgers;
     this.#groups = this.#groupsOf();
+  }
+
+  /** Everything that it keeps, as it is. */
+  get content(): MemoryLogContent {
+    const { identity, predecessors } = this;
+    const [messages, cursors, ledgers] = [this.#messages, this.#cursors, this.#ledgers];
+    return { identity, predecessors, newestTimestamp: this.#clock.newest, messages, cursors, ledgers };
   }
 
   #groupsOf(): WorkGroups {

@@ -10,8 +10,19 @@ export class MemoryCursors {
     return this.#traces.get(idOf(key))?.trace;
   }
 
+  /** Puts it where it was. */
+  set({ owner, name }: CursorKey, trace: CursorTrace): void {
+    this.#traces.set(idOf({ owner, name }), { key: { owner, name }, trace });
+  }
+
+  /** As they are kept, in the order of owners and names. */
+  all(): readonly (CursorKey & CursorTrace)[] {
+    const found = [...this.#traces].sort(([left], [right]) => (left < right ? -1 : 1));
+    return found.map(([, { key, trace }]) => ({ ...key, ...trace }));
+  }
+
   move(key: CursorKey, sequence: number, now: number, removed: IntervalSet): void {
-    this.#traces.set(idOf(key), { key: { owner: key.owner, name: key.name }, trace: movedTrace(this.get(key), sequence, now, removed) });
+    this.set(key, movedTrace(this.get(key), sequence, now, removed));
   }
 
   /** The messages behind a sequence are lost, and with them that they were read. */

@@ -4,8 +4,11 @@ import { validateIdentifier, validateInteger } from "../identifiers.js";
 import { decideAddressed, deletedLog } from "../log-state/checks.js";
 import { Holds, checkHold } from "../log-state/holds.js";
 import { refuseUnknownOptions } from "../options.js";
-import type { ChannelLog, Hold, LogOptions, MessageStore, StoreCapabilities } from "../ports/message-store.js";
+import type { PortableLogs, PortableStore } from "../log-state/portable/log-part.js";
+import type { ChannelLog, Hold, LogOptions, StoreCapabilities } from "../ports/message-store.js";
 import { MemoryChannelLog } from "./memory-channel-log.js";
+import { emptyContent } from "./memory-log-content.js";
+import { MemoryPortable } from "./memory-portable.js";
 import { MemoryLogHandle } from "./memory-log-handle.js";
 
 /** How a memory store is made. */
@@ -33,7 +36,7 @@ const OPTIONS: ReadonlySet<string> = new Set<keyof MemoryStoreOptions>(["clock",
  * await channel.drain();
  * ```
  */
-export class MemoryMessageStore implements MessageStore {
+export class MemoryMessageStore implements PortableStore {
   readonly capabilities: StoreCapabilities = {
     durable: false,
     flushed: false,
@@ -44,7 +47,11 @@ export class MemoryMessageStore implements MessageStore {
     wakeUpWithinMs: 0,
     clock: "engine",
   };
+  /** Takes its logs out and puts others in: what `copyStore()` does it with. */
+  readonly portable: PortableLogs;
   readonly #clock: Clock;
+  /** One for all logs, so that leases of one can be told by the clock of another store. */
+  readonly #steady: SteadyClock;
   readonly #logs: Map<string, MemoryChannelLog>;
   readonly #holds: Holds;
   readonly #handles = new Map<string, MemoryLogHandle>();
@@ -54,9 +61,17 @@ export class MemoryMessageStore implements MessageStore {
     refuseUnknownOptions("MemoryMessageStore", options, OPTIONS);
     const { clock, beside } = options;
     this.#clock = clock ?? (beside ? beside.#clock : systemClock);
-    const steady = new SteadyClock(this.#clock);
+    const steady = beside ? beside.#steady : new SteadyClock(this.#clock);
+    this.#steady = steady;
     this.#holds = beside ? beside.#holds : new Holds(() => steady.now());
     this.#logs = beside ? beside.#logs : new Map<string, MemoryChannelLog>();
+    this.portable = new MemoryPortable({
+      logs: this.#logs,
+      holds: this.#holds,
+      steadyNow: () => steady.now(),
+      makeLog: (channelId, content) => new MemoryChannelLog(channelId, steady, this.#clock, content),
+      assertOpen: (what) => this.#assertOpen(what),
+    });
   }
 
   // Async, so that a refusal is a rejected promise like every other store's.
@@ -65,7 +80,7 @@ export class MemoryMessageStore implements MessageStore {
     this.#assertOpen(`open channel ${channelId}`);
     const known = this.#logs.get(channelId);
     const addressed = decideAddressed(channelId, known?.addressed, options.addressed);
-    const log = known ?? new MemoryChannelLog(channelId, this.#clock, options.clock ?? this.#clock, addressed);
+    const log = known ?? new MemoryChannelLog(channelId, this.#steady, options.clock ?? this.#clock, emptyContent(addressed));
     this.#logs.set(channelId, log);
     if (options.maxDeliveries !== undefined) await log.setMaxDeliveries(options.maxDeliveries);
     return this.#handleOf(log);

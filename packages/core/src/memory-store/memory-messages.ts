@@ -2,6 +2,7 @@ import { DueTimes } from "../log-state/due-times.js";
 import { IntervalSet, type Interval } from "../log-state/interval-set.js";
 import type { SizedMessage, WaitingMessage } from "../log-state/work/lane-source.js";
 import { COMMON_LANE, DEFAULT_PRIORITY, laneName, laneOf, type WorkLane } from "../log-state/work-lane.js";
+import type { LogHeader, RememberedId } from "../log-state/portable/log-part.js";
 import type { ChannelMessage } from "../message.js";
 import { SequenceIndex } from "./sequence-list.js";
 
@@ -109,6 +110,43 @@ export class MemoryMessages {
     const replaced = this.#names.get(supersede);
     this.#names.set(supersede, sequence);
     return replaced !== undefined && this.#messages.has(replaced) ? replaced : undefined;
+  }
+
+  /** Takes in a message of another log, as it was there. */
+  putBack(message: ChannelMessage, isLastOfName: boolean): void {
+    this.add(message);
+    if (message.supersede !== undefined && !isLastOfName) this.#names.delete(message.supersede);
+  }
+
+  /** Whether the next message of its name replaces it. */
+  isLastOfName({ sequence, supersede }: ChannelMessage): boolean {
+    return supersede !== undefined && this.#names.get(supersede) === sequence;
+  }
+
+  /** The ids of removed messages, in the order in which they are forgotten. */
+  rememberedIds(): readonly RememberedId[] {
+    const known = this.#forgetLater.flatMap(({ id, at }) => {
+      const sequence = this.#ids.get(id);
+      return sequence === undefined ? [] : [{ id, sequence, until: at }];
+    });
+    return known.sort((left, right) => left.until - right.until || (left.id < right.id ? -1 : 1));
+  }
+
+  remember({ id, sequence, until }: RememberedId): void {
+    this.#ids.set(id, sequence);
+    this.#forgetLater.push({ id, at: until });
+  }
+
+  /** All messages of another log are in: now what it knew of them besides. */
+  finish({ last, removed, expired, superseded }: LogHeader): void {
+    this.#last = last;
+    for (const { start, end } of removed) this.removed.add(start, end);
+    for (const [ranges, kind] of [
+      [expired, this.expired],
+      [superseded, this.superseded],
+    ] as const)
+      for (const { start, end } of ranges) for (let sequence = start; sequence <= end; sequence++) this.retire(sequence, kind);
+    for (const { start, end } of expired) for (let sequence = start; sequence <= end; sequence++) this.expiring.delete(sequence);
   }
 
   /** A copy without what lies behind a sequence. */

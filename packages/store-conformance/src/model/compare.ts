@@ -1,4 +1,5 @@
-import type { ChannelLog } from "@sssn/core";
+import { MemoryMessageStore, type ChannelLog } from "@sssn/core";
+import { copyStore } from "@sssn/core/log-state";
 import fc from "fast-check";
 import { claimSome, settle } from "../expectations.js";
 import type { Bench } from "../harness.js";
@@ -35,6 +36,18 @@ const crash = fc.constant(
   }),
 );
 
+const copy = fc.boolean().map((isThroughMemory) =>
+  command(`copy to another store${isThroughMemory ? " through memory" : ""}`, async (_model, real) => {
+    const { bench } = real;
+    const target = await bench.another();
+    await using between = isThroughMemory ? new MemoryMessageStore({ clock: bench.clock }) : undefined;
+    if (between) await copyStore(bench.store, between);
+    await copyStore(between ?? bench.store, target);
+    bench.replaceBy(target);
+    real.log = await openLog(bench);
+  }),
+);
+
 function openLog(bench: Bench): Promise<ChannelLog> {
   return bench.open("orders", { maxDeliveries: MAX_DELIVERIES });
 }
@@ -44,9 +57,9 @@ function often(times: number, ...kinds: readonly fc.Arbitrary<Command>[]): fc.Ar
   return Array.from({ length: times }, () => kinds).flat();
 }
 
-/** Any sequence of operations; restarts and crashes among them where the store is durable. */
-export function commands(durable: boolean): fc.Arbitrary<Iterable<Command>> {
-  // A restart after a step of the wall clock legitimately changes what is left of a lease, so a run has one or the other.
+/** Any sequence of operations; restarts and crashes among them where the store is durable, and copies where it is portable. */
+export function commands(durable: boolean, portable: boolean): fc.Arbitrary<Iterable<Command>> {
+  // A restart, or a copy, after a step of the wall clock legitimately changes what is left of a lease, so a run has one or the other.
   const common = [
     ...often(4, append),
     ...often(5, claim),
@@ -66,7 +79,8 @@ export function commands(durable: boolean): fc.Arbitrary<Iterable<Command>> {
     list,
   ];
   const wild = fc.commands([...common, stepWall], { maxCommands: 60, size: "medium" });
-  return durable ? fc.oneof(wild, fc.commands([...common, restart, crash], { maxCommands: 60, size: "medium" })) : wild;
+  const moves = [...(durable ? [restart, crash] : []), ...(portable ? [copy] : [])];
+  return moves.length > 0 ? fc.oneof(wild, fc.commands([...common, ...moves], { maxCommands: 60, size: "medium" })) : wild;
 }
 
 /** Runs a sequence of operations on a store and on the model, and compares. */

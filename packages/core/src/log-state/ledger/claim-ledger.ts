@@ -19,6 +19,7 @@ import { callOf, givesNames, type LedgerCall, type LedgerTrail } from "./ledger-
 import { LedgerOrders, type LedgerMessage } from "./ledger-orders.js";
 import { restoreStored } from "./ledger-restore.js";
 import { digestOf, restoreSnapshot, takeSnapshot, type LedgerSnapshot } from "./ledger-snapshot.js";
+import { takeKept, type KeptLedger } from "./kept-ledger.js";
 import type { KeyTurns } from "./key-turns.js";
 import type { LatelySettled } from "./settled-lately.js";
 import { sequenceOfToken, sequenceToken } from "../random.js";
@@ -63,6 +64,11 @@ export class ClaimLedger {
   /** Everything that it is, for {@link ClaimLedger.restore}. Not while a claim goes on. */
   snapshot(): LedgerSnapshot {
     return takeSnapshot(this.#entries, this.#limits, this.#openedAt);
+  }
+
+  /** What a store has to keep of it, whole: from {@link storedOf} that it goes on as after a restart. Not while a claim goes on. */
+  kept(): KeptLedger {
+    return takeKept(this.#entries, this.#limits);
   }
 
   /** Tells whether two ledgers that took the same steps are the same. */

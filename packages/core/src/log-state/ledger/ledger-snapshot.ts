@@ -1,3 +1,4 @@
+import { canonicalText } from "../canonical-text.js";
 import type { GroupRegime, GroupTotals } from "../../ports/message-store.js";
 import type { WorkerState } from "./begun-jobs.js";
 import type { ClaimBatchesState } from "./claim-batches.js";
@@ -79,7 +80,7 @@ function stateOf(entry: LedgerEntry): EntryState {
 
 /** Two snapshots have the same digest, of 16 hexadecimal digits, if they are the same; another one if they are not, but for chance. It tells those apart that went different ways by mistake, not by intent. */
 export function digestOf(snapshot: LedgerSnapshot): string {
-  const text = JSON.stringify(snapshot, (_name, value: unknown) => sorted(value));
+  const text = canonicalText(snapshot);
   let [first, second] = [0xdeadbeef, 0x41c6ce57];
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
@@ -89,9 +90,4 @@ export function digestOf(snapshot: LedgerSnapshot): string {
   first = Math.imul(first ^ (second >>> 16), 2_246_822_507);
   second = Math.imul(second ^ (first >>> 13), 3_266_489_909);
   return [first, second].map((half) => (half >>> 0).toString(16).padStart(8, "0")).join("");
-}
-
-function sorted(value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1)));
 }
