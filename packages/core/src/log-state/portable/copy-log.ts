@@ -36,17 +36,30 @@ export async function copyLog(source: PortableLogs, target: PortableLogs, channe
   await target.importLog(channelId, translated());
   onChecking();
   const taken = await digest.end();
-  const [left, made] = [await digestLog(source, channelId, signal), await digestLog(target, channelId, signal)];
-  if (left === taken && made === taken) return made;
-  await discard();
-  if (left !== taken)
-    throw new SSSNError(
-      "invalid_state",
-      `Channel ${channelId} was used while it was copied: nobody may use the source meanwhile. Copy again.`,
-      {
-        details: { channel: channelId },
-      },
-    );
+  try {
+    assertUnused(channelId, taken, await digestLog(source, channelId, signal));
+    assertSame(channelId, taken, await digestLog(target, channelId, signal));
+  } catch (error) {
+    // What was only not compared may be as good as any: whoever goes on compares it.
+    if (!signal?.aborted) await discard();
+    throw error;
+  }
+  return taken;
+}
+
+function assertUnused(channelId: string, taken: string, left: string): void {
+  if (left === taken) return;
+  throw new SSSNError(
+    "invalid_state",
+    `Channel ${channelId} was used while it was copied: nobody may use the source meanwhile. Copy again.`,
+    {
+      details: { channel: channelId },
+    },
+  );
+}
+
+function assertSame(channelId: string, taken: string, made: string): void {
+  if (made === taken) return;
   throw new SSSNError("store_corrupted", `The copy of channel ${channelId} is not what was copied: it was deleted again.`, {
     details: { channel: channelId },
   });
