@@ -155,7 +155,7 @@ export class ChannelTurns {
 
   /** What one call makes the server refuse is no reason to refuse the others. */
   async #giveUp(calls: readonly Waiting[], error: unknown, isUnsure: boolean): Promise<void> {
-    if (calls.length > 1 && isOfDatabase(error) && !isPassing(error)) {
+    if (calls.length > 1 && !isUnsure && isOfDatabase(error) && !isPassing(error)) {
       for (const call of calls) await this.#serve([call]);
       return;
     }
@@ -199,11 +199,12 @@ export class ChannelTurns {
     );
     await this.#synchronize(client, news, cluster);
     const { unsure } = progress;
-    progress.unsure = undefined;
     if (unsure && (await journal.has(client, unsure.number, unsure.token))) {
       await client.query("COMMIT");
       return unsure.outcomes;
     }
+    // Not before it is known: this look may fail like the commit.
+    progress.unsure = undefined;
     const { wall } = this.#parts;
     const told = wall ? wall() : news.wall;
     const turn = new Turn(client, this.#timeOf(told));
