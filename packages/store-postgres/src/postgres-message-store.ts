@@ -8,10 +8,9 @@ import {
   type Hold,
   type LogOptions,
   type Logger,
-  type MessageStore,
   type StoreCapabilities,
 } from "@sssn/core";
-import { decideAddressed, deletedLog, guardLog } from "@sssn/core/log-state";
+import { decideAddressed, deletedLog, guardLog, type PortableLogs, type PortableStore } from "@sssn/core/log-state";
 import type { ClientBase } from "pg";
 import { ChannelRegister } from "./channel-register.js";
 import { Connections, promisesOf } from "./connection/connections.js";
@@ -20,6 +19,7 @@ import { Signals } from "./connection/signals.js";
 import { Journal } from "./log/journal.js";
 import { PostgresChannelLog } from "./log/postgres-channel-log.js";
 import { checkOptions, type PostgresMessageStoreOptions } from "./options.js";
+import { PostgresPortable } from "./portable/postgres-portable.js";
 import { PostgresHolds } from "./postgres-holds.js";
 import { migrate } from "./schema/migrate.js";
 import { lockSpaceOf } from "./schema/lock-space.js";
@@ -52,7 +52,7 @@ interface OpenLog {
  * await store.close();
  * ```
  */
-export class PostgresMessageStore implements MessageStore {
+export class PostgresMessageStore implements PortableStore {
   readonly #schema: string;
   readonly #space: number;
   readonly #patienceMs: number;
@@ -64,6 +64,9 @@ export class PostgresMessageStore implements MessageStore {
   readonly #register: ChannelRegister;
   readonly #holds: PostgresHolds;
   readonly #signals: Signals;
+  /** How its logs are taken out and put in: see `copyStore()` of `@sssn/open-store`. */
+  readonly portable: PortableLogs;
+  readonly #portable: PostgresPortable;
   readonly #logs = new Map<string, Promise<OpenLog>>();
   /** Those that are open, by number. */
   readonly #open = new Map<string, OpenLog>();
@@ -94,6 +97,15 @@ export class PostgresMessageStore implements MessageStore {
     this.#connections = new Connections({ url, pool, size: poolSize, logger });
     this.#transactions = pool ? this.#connections : new Connections({ url, pool, size: poolSize, logger });
     this.#register = new ChannelRegister(schema, this.#connections);
+    this.portable = this.#portable = new PostgresPortable({
+      schema,
+      connections: this.#connections,
+      wall: this.#wall,
+      prepare: async (what) => {
+        this.#assertOpen(what);
+        await this.#prepare();
+      },
+    });
     this.#holds = new PostgresHolds(schema, this.#connections, this.#wall);
     const topic = `sssn:${schema}`;
     this.#signals = new Signals({
@@ -348,6 +360,7 @@ export class PostgresMessageStore implements MessageStore {
       [...this.#open.values()].map(({ log, postgres }) => postgres.end(closedStore(`Channel ${log.channelId} can't be used`))),
     );
     await this.#signals.close();
+    this.#portable.end();
     await this.#connections.close();
     if (this.#transactions !== this.#connections) await this.#transactions.close();
   }

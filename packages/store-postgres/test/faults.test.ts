@@ -45,15 +45,15 @@ describe.skipIf(url === "")("a store whose server fails it", () => {
     const { proxy, through } = await Proxy.before(url);
     await using _proxy = proxy;
     const log = await database.store({ url: through }).open("orders");
-    const cutting = setInterval(() => proxy.cut(), 50);
+    const cutting = setInterval(() => proxy.cut(), 170);
     try {
-      for (let index = 0; index < 200; index++) await log.append([draft(index)]);
+      for (let index = 0; index < 120; index++) await log.append([draft(index)]);
     } finally {
       clearInterval(cutting);
     }
     const { messages } = await log.read({ after: 0, limit: 1_000 });
     expect(messages.map(({ content, sequence }) => [content, sequence])).toEqual(
-      Array.from({ length: 200 }, (_, index) => [index, index + 1]),
+      Array.from({ length: 120 }, (_, index) => [index, index + 1]),
     );
   });
 

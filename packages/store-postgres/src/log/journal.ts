@@ -168,6 +168,15 @@ export class Journal {
     return text.length;
   }
 
+  /** A log that begins with what another one was. */
+  async begun(client: ClientBase, state: LogState, place: LogState["place"]): Promise<void> {
+    await client.query(
+      `INSERT INTO ${this.#schema}.journal (channel, number, at, wall, token, events, last, newest) VALUES ($1, $2, $3, $4, $5, '[]', $6, $7)`,
+      [this.#number, place.number, place.at, place.wall, place.token, state.last, state.newest],
+    );
+    await this.keep(client, state, place);
+  }
+
   /** The log is another one from now on, which has lost what its server had acknowledged. */
   async rename(client: ClientBase, { identity, predecessors, cluster }: ChannelRow, last: number): Promise<void> {
     await client.query(`UPDATE ${this.#schema}.channel SET identity = $2, predecessors = $3, cluster = $4 WHERE number = $1`, [

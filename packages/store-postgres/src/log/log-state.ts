@@ -77,6 +77,11 @@ export class LogState {
     return state;
   }
 
+  /** The usual one, and others, the highest first. */
+  static prioritiesWith(others: readonly number[]): readonly number[] {
+    return [...new Set([DEFAULT_PRIORITY, ...others])].sort((left, right) => right - left);
+  }
+
   snapshot(): StoredState {
     const { last, count, bytes, newest, priorities, maxDeliveries } = this;
     return {
@@ -169,7 +174,7 @@ export class LogState {
     for (const timed of delayed) this.#delay(timed);
     for (const timed of expiring) this.#limit(timed);
     const fresh = priorities.filter((priority) => !this.priorities.includes(priority));
-    if (fresh.length > 0) this.priorities = [...this.priorities, ...fresh].sort((left, right) => right - left);
+    if (fresh.length > 0) this.priorities = LogState.prioritiesWith([...this.priorities, ...fresh]);
   }
 
   #delay(timed: TimedMessage): void {
