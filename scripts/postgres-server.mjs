@@ -1,6 +1,7 @@
 // Finds a PostgreSQL server for the tests, or starts one from the installed binaries. Nothing but schemas of their own is touched on a server that was there.
 import { execFile, execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -49,7 +50,7 @@ function freePort() {
 }
 
 async function answers(url) {
-  const { default: pg } = await import(new URL("../packages/store-postgres/node_modules/pg/lib/index.js", import.meta.url).href);
+  const pg = createRequire(new URL("../packages/store-postgres/package.json", import.meta.url))("pg");
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
   try {
     await client.connect();

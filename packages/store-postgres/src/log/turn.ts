@@ -29,7 +29,7 @@ export class Turn {
   readonly cursors = new Map<string, CursorRow>();
   readonly removed: number[] = [];
   readonly removedIds: RemovedId[] = [];
-  /** Claims that have ended in it, whichever way, as {@link endOf} names them: a settlement in somebody's own transaction looks for its own. */
+  /** Claims that have ended in it, whichever way, by group and sequence: a settlement in somebody's own transaction looks for its own. */
   readonly ends = new Set<string>();
   readonly #events: LogEvent[] = [];
   readonly #work = new Map<string, LedgerCall[]>();
@@ -87,7 +87,7 @@ export class Turn {
 }
 
 /** Names the end of a claim of a group; `*`: of all of them. */
-export function endOf(group: string, sequence: number | "*"): string {
+function endOf(group: string, sequence: number | "*"): string {
   return `${group} ${sequence}`;
 }
 

@@ -1,6 +1,7 @@
 import type { GroupRegime, SettleResult, Settlement } from "../../ports/message-store.js";
 import type { BatchCall, BatchedClaim, LiveBatch } from "./claim-batches.js";
 import { ClaimEntries } from "./claim-entries.js";
+import { countGroup } from "./group-counts.js";
 import {
   NO_CHANGES,
   restMs,
@@ -403,23 +404,6 @@ export class ClaimLedger {
   /** Counts over the kept sequences `first` to `last`. */
   stats(group: string, first: number, last: number, waiting: DueTimes, step: Step): GroupCounts {
     this.refresh(step);
-    const { settled, queues, dead } = this.#entries;
-    const unfinished = Math.max(0, last - first + 1) - settled.countWithin(first, last);
-    waiting.takeDue(step.now);
-    let unmet = 0;
-    for (const sequence of waiting.sequences()) if (sequence >= first && !this.isTaken(sequence)) unmet++;
-    const [claimed, delayed] = [queues.leased, queues.delayed + unmet];
-    let oldest = settled.nextAbsent(first);
-    while (oldest <= last && waiting.has(oldest)) oldest = settled.nextAbsent(oldest + 1);
-    return {
-      group,
-      ready: unfinished - claimed - delayed,
-      claimed,
-      delayed,
-      dead: dead.size,
-      totals: this.#entries.counters.totals,
-      ...(Object.keys(this.regime).length > 0 ? { regime: this.regime } : {}),
-      ...(oldest <= last ? { oldestUnfinished: oldest } : {}),
-    };
+    return countGroup(group, this.#entries, this.regime, { first, last, waiting, now: step.now });
   }
 }
