@@ -29,8 +29,9 @@ import { Capabilities, type CapabilityHandler, type ExposeOptions } from "./capa
 import { Deployment, PUBLISH_OPTIONS, RUN_OPTIONS, type PublishOptions, type RunningSystem } from "./deployment.js";
 import { OwnedChannels } from "./owned-channels.js";
 import { SystemState, type ManagedSystem, type RunOptions, type ShutdownReport } from "./managed-system.js";
+import { parentPart, systemPart, type TopologyPart } from "./topology-parts.js";
 import { TopologyRevisions } from "./topology-revisions.js";
-import { topologyOf, type Topology, type TopologyRevision } from "./topology.js";
+import { publicTopologyOf, topologyOf, type Topology, type TopologyRevision, type TopologySource } from "./topology.js";
 
 /** What a system is told when it is made. */
 export interface SystemOptions {
@@ -104,8 +105,8 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
     this.#steps = new StepRecord(this.clock);
     this.#topology = new TopologyRevisions(this.clock, () => topologyOf(this));
     this.#topology.events.on("topology", (revision) => this.events.emit("topology", revision));
-    this.#channels = new OwnedChannels(this.client, () => this.#changed());
-    this.#changed();
+    this.#channels = new OwnedChannels(this.client, (parts) => this.#changed(parts));
+    this.#topology.touch();
     this.#capabilities = [...(options.capabilities ?? [])];
     this.#errors.events.on("error", (error) => {
       this.#steps.failed(error.error);
@@ -181,7 +182,7 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
     if (this.#state === state || this.#state === SystemState.ERROR) return;
     this.#state = state;
     this.events.emit("state", state);
-    this.#changed();
+    this.#changed([systemPart(this)]);
   }
 
   // ---------------------------------------------------------------- topology
@@ -232,10 +233,16 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
     await deployment.exclude(this.#channels.take(channelId), options);
   }
 
-  /** The topology from here down may be another one now, and so may that of whoever is above. */
-  #changed(): void {
-    this.#topology.touch();
-    if (this.#parent) this.#parent.#changed();
+  /** These parts of the topology from here down may be others now, and so may those of whoever is above. */
+  #changed(parts: readonly TopologyPart[]): void {
+    this.#topology.touch(parts);
+    if (this.#parent) this.#parent.#changed(parts);
+  }
+
+  /** All that a topology tells from here down, and of which system this one is a part. */
+  #parts(): readonly TopologyPart[] {
+    const own = [systemPart(this), parentPart(this.id, () => this.#parent?.id), ...this.#channels.parts];
+    return [...own, ...this.subsystems.flatMap((system) => system.#parts())];
   }
 
   #running(what: string): Pick<Deployment<this>, "include" | "exclude"> {
@@ -265,7 +272,7 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
     for (const channel of wired) system.client.connect(channel);
     system.#parent = this;
     this.#subsystems.set(system.id, system);
-    this.#changed();
+    this.#changed(system.#parts());
     return system;
   }
 
@@ -294,6 +301,11 @@ export class BaseSystem implements ManagedSystem, AsyncDisposable {
   /** The whole tree from here down, as data. `events` tell of each revision of it: `system.events.on("topology", …)`. */
   topology(): Topology {
     return this.#topology.current;
+  }
+
+  /** @internal What of it may be told outside. It has revisions of its own: what happens to something private is not to be noticed there. */
+  publicTopology(): TopologySource {
+    return this.#topology.openView(() => publicTopologyOf(this));
   }
 
   /** What discovery tells about this system. */

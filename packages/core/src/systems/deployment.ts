@@ -6,8 +6,7 @@ import type { Logger } from "../logger.js";
 import { Visibility } from "../message.js";
 import type { ChannelDirectory, ChannelTransport, PublishedRegistration } from "../ports/channel-transport.js";
 import { SystemState, type ManagedSystem, type RunOptions, type ShutdownReport } from "./managed-system.js";
-import { TopologyRevisions } from "./topology-revisions.js";
-import { checkUnique, publicDescriptors, publicTopologyOf, systemsOf } from "./topology.js";
+import { checkUnique, publicDescriptors, systemsOf } from "./topology.js";
 
 /** Where a system is published. */
 export interface PublishOptions extends RunOptions {
@@ -73,7 +72,7 @@ export class Deployment<System extends ManagedSystem> {
       const published = systemsOf(this.#root).flatMap(({ channels }) => channels.filter(isPublic));
       this.#transport = options.transport;
       for (const channel of published) options.transport.attach(channel);
-      options.transport.showTopology?.(this.#publicTopology());
+      options.transport.showTopology?.(this.#root.publicTopology());
       await this.#startChannels();
       const addresses = await options.transport.start();
       await this.#tellStarted();
@@ -82,13 +81,6 @@ export class Deployment<System extends ManagedSystem> {
       await this.#register();
       return addresses;
     });
-  }
-
-  /** It has revisions of its own: what happens to something private is not to be noticed outside. */
-  #publicTopology(): TopologyRevisions {
-    const topology = new TopologyRevisions(this.#clock, () => publicTopologyOf(this.#root));
-    this.#root.events.on("topology", () => topology.touch());
-    return topology;
   }
 
   /** Tells the directory, if there is one, what can be reached now. */

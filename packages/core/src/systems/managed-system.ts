@@ -1,8 +1,7 @@
 import type { BaseChannel } from "../channels/base-channel.js";
 import type { ChannelDrainReport } from "../channels/channel-lifecycle.js";
-import type { Cancel } from "../clock.js";
 import type { SystemDescriptor } from "../ports/channel-transport.js";
-import type { TopologyRevision } from "./topology.js";
+import type { TopologySource } from "./topology.js";
 
 /** Where a system is in its life. `PAUSED` is only shown: the default loop goes on. */
 export const SystemState = { INIT: "init", RUNNING: "running", PAUSED: "paused", STOPPED: "stopped", ERROR: "error" } as const;
@@ -29,8 +28,6 @@ export interface ManagedSystem {
   readonly id: string;
   readonly name: string;
   readonly state: SystemState;
-  /** Tells of each revision of its topology. */
-  readonly events: { on(name: "topology", listener: (revision: TopologyRevision) => void): Cancel };
   readonly client: { readonly channelIds: readonly string[] };
   /** The owned channels. */
   readonly channels: readonly BaseChannel[];
@@ -54,6 +51,8 @@ export interface ManagedSystem {
   enter(state: SystemState, cause?: Error): void;
   /** Once during the shutdown: the loop has ended, the channels still work. */
   onShutdown(options: { readonly timeoutMs: number }): unknown;
+  /** What of it may be told outside, with revisions of its own. */
+  publicTopology(): TopologySource;
   /** What discovery tells about it. */
   descriptor(): SystemDescriptor;
   drain(options?: { timeoutMs?: number }): Promise<ShutdownReport>;
