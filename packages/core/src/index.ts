@@ -25,6 +25,7 @@ export { linkSignals, type LinkedSignal } from "./link-signals.js";
 export { Ticker } from "./ticker.js";
 
 export type * from "./ports/message-store.js";
+export { CHANNEL_KINDS } from "./ports/channel-port.js";
 export type * from "./ports/channel-port.js";
 export type * from "./ports/channel-transport.js";
 export {

@@ -1,4 +1,5 @@
 import {
+  CHANNEL_KINDS,
   SSSNError,
   describe,
   freezeJsonWithin,
@@ -17,7 +18,6 @@ const MOST_ENDPOINTS = 16;
 const MOST_NAMES = 1_000;
 const LONGEST_TEXT = 4_096;
 const LONGEST_SCHEMA = 65_536;
-const KINDS = ["channel", "passthrough", "broadcast", "work-queue", "mailbox", "periodic", "discovery"];
 
 /** What a discovery channel holds: one announcement about a channel or a system. The newest about an id counts; several hosts of one id each have one of their own, told apart by `host`. */
 export type Registration =
@@ -71,7 +71,7 @@ function channelInfo(id: string, value: unknown): ChannelInfo {
     id,
     name: text("content.channel.name", info["name"]),
     description: text("content.channel.description", info["description"]),
-    kind: oneOf("content.channel.kind", info["kind"], KINDS) as ChannelInfo["kind"],
+    kind: oneOf("content.channel.kind", info["kind"], CHANNEL_KINDS),
     visibility: oneOf("content.channel.visibility", info["visibility"], ["public", "private"]),
     ...(info["periodMs"] === undefined ? {} : { periodMs: validateInteger("periodMs", info["periodMs"], 1, Number.MAX_SAFE_INTEGER) }),
     ...optional("shared", info, (shared) => shared === true),

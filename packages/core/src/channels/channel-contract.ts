@@ -1,7 +1,7 @@
 import { SSSNError, describe } from "../errors.js";
 import { validateIdentifier } from "../identifiers.js";
 import { refuseUnknownOptions } from "../options.js";
-import type { ChannelKind } from "../ports/channel-port.js";
+import { CHANNEL_KINDS, type ChannelKind } from "../ports/channel-port.js";
 import type { BaseChannel } from "./base-channel.js";
 import { BroadcastChannel } from "./kinds/broadcast-channel.js";
 import type { ChannelOptions } from "./channel-options.js";
@@ -11,9 +11,9 @@ import type { StandardSchema } from "./standard-schema.js";
 import { WorkQueueChannel, type WorkQueueOptions } from "./kinds/work-queue-channel.js";
 
 /** The kinds of channels that a contract can be about. */
-export type ContractKind = Extract<ChannelKind, "passthrough" | "broadcast" | "work-queue" | "mailbox" | "periodic">;
+export type ContractKind = Exclude<ChannelKind, "channel" | "discovery">;
 
-const KINDS: readonly string[] = ["passthrough", "broadcast", "work-queue", "mailbox", "periodic"] satisfies readonly ContractKind[];
+const KINDS: readonly ContractKind[] = CHANNEL_KINDS.filter((kind) => kind !== "channel" && kind !== "discovery");
 
 /** What two sides of a channel agree on. */
 export interface ContractDefinition<Content = unknown, Written = Content> {

@@ -17,8 +17,10 @@ import type {
   SettleResult,
 } from "./message-store.js";
 
+/** All kinds of channels: `channel` is one of a class of your own. */
+export const CHANNEL_KINDS = ["channel", "passthrough", "broadcast", "work-queue", "mailbox", "periodic", "discovery"] as const;
 /** What kind of channel it is, as shown in its info. */
-export type ChannelKind = "channel" | "passthrough" | "broadcast" | "work-queue" | "mailbox" | "periodic" | "discovery";
+export type ChannelKind = (typeof CHANNEL_KINDS)[number];
 
 /** How to reach a channel from outside its process. */
 export interface ChannelEndpoint {

@@ -1,4 +1,5 @@
 import {
+  CHANNEL_KINDS,
   IDENTIFIER,
   MAX_CLAIMS,
   MAX_DELAY_MS,
@@ -10,7 +11,7 @@ import {
   MAX_WAIT_MS,
   MIN_LEASE_MS,
 } from "@sssn/core";
-import { CHANNEL_KINDS, topology } from "./topology-schema.js";
+import { topology } from "./topology-schema.js";
 import { counts, cursorInfo, stats } from "./figure-schemas.js";
 import { count, integer, list, object, type ObjectSchema, type Schema } from "./schema-forms.js";
 

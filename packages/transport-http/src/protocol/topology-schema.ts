@@ -1,15 +1,5 @@
-import type { ChannelKind } from "@sssn/core";
+import { CHANNEL_KINDS } from "@sssn/core";
 import { integer, list, object, type ObjectSchema } from "./schema-forms.js";
-
-export const CHANNEL_KINDS: readonly ChannelKind[] = [
-  "channel",
-  "passthrough",
-  "broadcast",
-  "work-queue",
-  "mailbox",
-  "periodic",
-  "discovery",
-];
 
 /** A tree of systems, as far as it is told. */
 export const topology: ObjectSchema = object(
