@@ -1,4 +1,5 @@
 import { SSSNError, validateIdentifier } from "@sssn/core";
+import { decoded } from "../protocol/decoded.js";
 
 /**
  * Which channel a URL is of, and the channel's own URL.
@@ -27,15 +28,6 @@ export function channelUrl(text: string, id: string | undefined): { id: string; 
   if (last !== undefined && (id === undefined || id === last)) return { id: validateIdentifier("channel id", last), url: base };
   if (id === undefined) throw new SSSNError("invalid_argument", `${base} names no channel: add /channels/<id>, or give the id as well.`);
   return { id: validateIdentifier("channel id", id), url: `${base.replace(/\/channels$/, "")}/channels/${encodeURIComponent(id)}` };
-}
-
-/** What can't be decoded is no channel's name. */
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /** The query of a URL; what is `undefined` is left out. */

@@ -1,3 +1,4 @@
+import { decoded } from "../protocol/decoded.js";
 import { routeNames, routeOf, type Route, type RouteName } from "../protocol/routes.js";
 import { bearerOf, type Access, type PublishedChannels } from "./access.js";
 import type { Exchange } from "./exchange.js";
@@ -86,14 +87,5 @@ export class ChannelRequests {
   async #inputOf({ request }: Exchange, route: Route, query: string): Promise<Checked> {
     const asked = checkQuery(route.query, query);
     return route.body ? checkBody(route.body, await readJsonBody(request, this.#options.maxBodyBytes)) : asked;
-  }
-}
-
-/** What can't be decoded names no channel. */
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
   }
 }
