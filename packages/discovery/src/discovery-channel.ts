@@ -14,7 +14,7 @@ import {
   type WriteOptions,
   type WriteReceipt,
 } from "@sssn/core";
-import { checkLast } from "@sssn/core/log-state";
+import { OneAtATime, checkLast } from "@sssn/core/log-state";
 import { FollowedRegistrations } from "./followed-registrations.js";
 import { keepRegistered } from "./registrar.js";
 import { DEFAULT_TTL_MS, checkRegistration, type Registration } from "./registration.js";
@@ -53,7 +53,8 @@ export class DiscoveryChannel extends BaseChannel<Registration> implements Chann
   readonly #ttlMs: number;
   readonly #followed: FollowedRegistrations;
   #stopFollowing: (() => Promise<void>) | undefined;
-  #turn: Promise<unknown> = Promise.resolve();
+  /** Registrations of one host are not in each other's way. */
+  readonly #registrations = new OneAtATime();
 
   constructor(options: DiscoveryOptions) {
     super(options);
@@ -174,7 +175,7 @@ export class DiscoveryChannel extends BaseChannel<Registration> implements Chann
       await this.#followed.catchUp();
       return result;
     };
-    return this.#inTurn(() => (expected === undefined ? undisturbed(this.options.clock, lookAndWrite) : lookAndWrite()));
+    return this.#registrations.run(() => (expected === undefined ? undisturbed(this.options.clock, lookAndWrite) : lookAndWrite()));
   }
 
   async #allowed(senderId: string, contents: readonly unknown[]): Promise<readonly Registration[]> {
@@ -199,13 +200,6 @@ export class DiscoveryChannel extends BaseChannel<Registration> implements Chann
       `The ${type} ${registration.id} is registered by somebody else until its registration ends; only its registrant may change it.`,
       { details: { id: registration.id } },
     );
-  }
-
-  /** One registration at a time: those of one host are not in each other's way. */
-  #inTurn<Result>(task: () => Promise<Result>): Promise<Result> {
-    const result = this.#turn.then(task);
-    this.#turn = result.catch(() => undefined);
-    return result;
   }
 
   // ---------------------------------------------------------------- the index

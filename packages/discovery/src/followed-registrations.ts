@@ -1,4 +1,5 @@
 import { LogReader, Ticker, isSSSNError, type ChannelLog, type ChannelMessage, type Clock, type LogIndex } from "@sssn/core";
+import { OneAtATime } from "@sssn/core/log-state";
 import { RegistrationIndex } from "./registration-index.js";
 
 const PAGE = 1_000;
@@ -42,7 +43,7 @@ export class FollowedRegistrations {
   readonly #log: () => ChannelLog;
   readonly #maxBytes: number;
   #view: View;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #comparisons = new OneAtATime();
   #isBehind = false;
   #isTakingIn = false;
 
@@ -161,10 +162,8 @@ export class FollowedRegistrations {
 
   /** One comparison at a time: of two, the one that began later must not be undone by the other. */
   async #inTurn(task: () => Promise<void>): Promise<void> {
-    const done = this.#turn.then(task);
-    this.#turn = done.catch(() => undefined);
     try {
-      await done;
+      await this.#comparisons.run(task);
     } catch (error) {
       // Nothing is registered in a log that is no more.
       if (isSSSNError(error, "log_deleted")) this.#view = new View(this.#log, this.#maxBytes);

@@ -25,6 +25,7 @@ import {
   ClaimLedger,
   LogClock,
   MOST_CURSOR_STATS,
+  OneAtATime,
   type WorkGroups,
   checkPosition,
   deletedLog,
@@ -42,7 +43,6 @@ import { LevelGroups, type Current } from "./level-groups.js";
 import { countsOf, statsOf, viewOf } from "./log-figures.js";
 import { LogState } from "./log-state.js";
 import { MessageReader, recipientsFor } from "./message-reader.js";
-import { OneAtATime } from "./one-at-a-time.js";
 import type { LevelLogContent } from "./portable/taking-out.js";
 import { chooseVictims, earlierOfKeys, planForgetting, planRemoval, sparedDead, type RemovalContext } from "./removing.js";
 

@@ -26,6 +26,7 @@ export { guardLog, type LogGuard, type LogWithWork } from "./guard-log.js";
 export { Holds, checkHold } from "./holds.js";
 export { IntervalSet, type Interval } from "./interval-set.js";
 export { FreshStep, type Step } from "./ledger/step.js";
+export { OneAtATime } from "./one-at-a-time.js";
 export { randomToken, sequenceOfToken, sequenceToken } from "./random.js";
 export { WorkGroups, type GroupLog } from "./work/work-groups.js";
 export { COMMON_LANE, DEFAULT_PRIORITY, laneName, laneOf, type WorkLane } from "./work-lane.js";
