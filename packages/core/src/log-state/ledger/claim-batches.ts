@@ -177,11 +177,9 @@ export class ClaimBatches {
   answer(readerId: string, sequence: number, { receipt, action }: Settlement): SettleResult {
     const token = randomPartOf(receipt);
     const live = this.#live.get(token);
-    const batch = live ?? this.#ended.find(token);
-    if (batch?.readerId !== readerId) return { receipt, status: "unknown" };
-    const isAcknowledged = live
-      ? live.claims.some((claim) => claim.sequence === sequence)
-      : (this.#ended.find(token)?.sequences.includes(sequence) ?? false);
+    const ended = live ? undefined : this.#ended.find(token);
+    if ((live ?? ended)?.readerId !== readerId) return { receipt, status: "unknown" };
+    const isAcknowledged = live ? live.claims.some((claim) => claim.sequence === sequence) : ended?.sequences.includes(sequence);
     return { receipt, status: isAcknowledged && action === "acknowledge" ? "already_acknowledged" : "lost" };
   }
 
