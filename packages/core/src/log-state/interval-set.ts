@@ -54,6 +54,12 @@ export class IntervalSet {
     return count;
   }
 
+  /** A copy without what lies behind a sequence. */
+  upTo(last: number): IntervalSet {
+    const left = [...this].filter(({ start }) => start <= last);
+    return new IntervalSet(left.map(({ start, end }) => ({ start, end: Math.min(end, last) })));
+  }
+
   /** Adds a range. Returns the starts of intervals that ceased to exist and the interval that now holds the range. */
   add(start: number, end: number = start): { readonly gone: readonly number[]; readonly merged: Interval } {
     let from = this.#firstStartAbove(start);

@@ -4,6 +4,7 @@ import { ClaimLedger } from "../log-state/ledger/claim-ledger.js";
 import type { StoredLedger } from "../log-state/ledger/claim-record.js";
 import { checkLast, checkPosition, checkSameMessage, toMessage } from "../log-state/checks.js";
 import type { LogWithWork } from "../log-state/guard-log.js";
+import { IntervalSet } from "../log-state/interval-set.js";
 import { LogClock } from "../log-state/log-clock.js";
 import { MOST_CURSOR_STATS, cursorStats, groupCounts, groupStats, type LogView } from "../log-state/log-stats.js";
 import { randomToken, sequenceToken } from "../log-state/random.js";
@@ -345,8 +346,9 @@ export class MemoryChannelLog implements LogWithWork {
     for (const listener of [...this.#listeners]) listener();
   }
 }
+
 /** What is left of a group when everything behind a sequence is lost: what is settled, and what bounds it. */
 function doneUpTo(ledger: ClaimLedger, last: number): StoredLedger {
   const { settled, regime } = ledger.snapshot();
-  return { settled: settled.filter(({ start }) => start <= last).map(({ start, end }) => ({ start, end: Math.min(end, last) })), regime };
+  return { settled: [...new IntervalSet(settled).upTo(last)], regime };
 }

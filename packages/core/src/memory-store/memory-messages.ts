@@ -154,7 +154,7 @@ export class MemoryMessages {
     const copy = new MemoryMessages(this.addressed);
     for (const [sequence, message] of this.#messages) if (sequence <= last) copy.add(message);
     for (const kind of ["removed", "expired", "superseded"] as const)
-      for (const { start, end } of this[kind]) if (start <= last) copy[kind].add(start, Math.min(end, last));
+      for (const { start, end } of this[kind].upTo(last)) copy[kind].add(start, end);
     for (const { start, end } of [...copy.expired, ...copy.superseded])
       for (let sequence = start; sequence <= end; sequence++)
         copy.retire(sequence, copy.expired.has(sequence) ? copy.expired : copy.superseded);
