@@ -101,20 +101,18 @@ function isRunning({ pid, since, boot }: Owner): boolean {
 
 /** From the top. Node's own `recursive` never comes back from below a folder in which the kernel lets nothing be made, such as `/proc`. */
 async function makeFolders(folder: string): Promise<void> {
-  const isThere = await stat(folder).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-  if (isThere) return;
+  if (await isFolder(folder)) return;
   const parent = dirname(folder);
   if (parent !== folder) await makeFolders(parent);
   await mkdir(folder).catch(async (error: unknown) => {
     // Somebody else may have made it meanwhile.
-    if (
-      !(await stat(folder)
-        .then((found) => found.isDirectory())
-        .catch(() => false))
-    )
-      throw error;
+    if (!(await isFolder(folder))) throw error;
   });
+}
+
+function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
