@@ -10,6 +10,7 @@ import {
   type JsonValue,
   type MessageStore,
 } from "@sssn/core";
+import { sha256 } from "@sssn/core/log-state";
 import { RevokedTokens } from "./revoked-tokens.js";
 
 /** Where the list of revoked tokens is kept, for all hosts that share it. */
@@ -112,9 +113,8 @@ export class SharedRevocations {
 }
 
 /** One name for one revocation, whatever the token's id is made of. */
-async function nameOf(content: JsonValue): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(content)));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+function nameOf(content: JsonValue): Promise<string> {
+  return sha256(JSON.stringify(content));
 }
 
 function readEntry(content: JsonValue): { readonly tokenId: string; readonly end: number } | undefined {

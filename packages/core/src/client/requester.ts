@@ -6,6 +6,7 @@ import { NO_METADATA, type ChannelMessage, type Metadata } from "../message.js";
 import { consoleLogger } from "../logger.js";
 import { refuseUnknownOptions } from "../options.js";
 import type { ChannelPort, Subscription } from "../ports/channel-port.js";
+import { sha256 } from "../sha256.js";
 import { MAX_DELAY_MS } from "../channels/work/claim-bounds.js";
 import type { WorkOptions } from "../channels/work/work-options.js";
 import { Worker } from "../channels/work/worker.js";
@@ -264,7 +265,6 @@ function replyWriter<Reply>(
  * names together can be longer than an identifier.
  */
 async function replyId(requestsId: string, { id, sequence, timestamp, senderId, correlationId }: ChannelMessage<unknown>): Promise<string> {
-  const text = new TextEncoder().encode(JSON.stringify([requestsId, id, sequence, timestamp, senderId, correlationId]));
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", text)).subarray(0, 20);
-  return `reply-${Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+  const digest = await sha256(JSON.stringify([requestsId, id, sequence, timestamp, senderId, correlationId]));
+  return `reply-${digest.slice(0, 40)}`;
 }

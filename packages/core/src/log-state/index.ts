@@ -28,6 +28,7 @@ export { IntervalSet, type Interval } from "./interval-set.js";
 export { FreshStep, type Step } from "./ledger/step.js";
 export { OneAtATime } from "./one-at-a-time.js";
 export { randomToken, sequenceOfToken, sequenceToken } from "./random.js";
+export { sha256 } from "../sha256.js";
 export { WorkGroups, type GroupLog } from "./work/work-groups.js";
 export { COMMON_LANE, DEFAULT_PRIORITY, laneName, laneOf, type WorkLane } from "./work-lane.js";
 export { copyStore, type CopiedChannel, type CopyOptions, type CopyProgress, type CopyResult } from "./portable/copy-store.js";

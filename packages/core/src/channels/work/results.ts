@@ -6,6 +6,7 @@ import { linkSignals } from "../../link-signals.js";
 import type { ChannelMessage } from "../../message.js";
 import { refuseUnknownOptions } from "../../options.js";
 import type { ChannelPort } from "../../ports/channel-port.js";
+import { sha256 } from "../../sha256.js";
 import { DEFAULT_GROUP } from "./claim-bounds.js";
 
 /** Whose result: a message of a channel, worked on in a group. */
@@ -34,8 +35,7 @@ const RESULT_OPTIONS: ReadonlySet<string> = new Set<keyof ResultOptions>(["waitM
 export async function resultIdOf({ channel, id, group = DEFAULT_GROUP }: ResultOf): Promise<string> {
   const name = `${validateIdentifier("channel id", channel)}~${validateIdentifier("group name", group)}~${validateIdentifier("message id", id)}`;
   if (name.length <= MAX_IDENTIFIER_LENGTH) return name;
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(name)));
-  return `result-${[...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+  return `result-${await sha256(name)}`;
 }
 
 /**
