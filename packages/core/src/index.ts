@@ -82,7 +82,7 @@ export type { JobEvent, WorkOptions, WorkerReport } from "./channels/work/work-o
 export { Worker } from "./channels/work/worker.js";
 
 export { LogReader, type LogIndex } from "./client/log-reader.js";
-export { HostsLog, type HostsLogParts } from "./client/hosts-log.js";
+export { HostsLog, type HostsLogParts } from "./hosts/hosts-log.js";
 export { ChannelClient, type ChannelResolver } from "./client/channel-client.js";
 export {
   Requester,

@@ -6,7 +6,7 @@ import type { ChannelEndpoint, Subscription } from "../ports/channel-port.js";
 import type { ChannelSecurity } from "../ports/channel-security.js";
 import type { ChannelLog, LogOptions, RetentionPolicy } from "../ports/message-store.js";
 import { TOO_LATE, within } from "../within.js";
-import { SoleRight } from "./sole-right.js";
+import { SoleRight } from "../hosts/sole-right.js";
 import { Ticker } from "../ticker.js";
 import { ChangeSignal } from "./change-signal.js";
 import { refuseUnknownOptions } from "../options.js";

@@ -5,7 +5,7 @@ import { validateInteger } from "../../identifiers.js";
 import type { ChannelInfo, WriteOptions } from "../../ports/channel-port.js";
 import { Ticker } from "../../ticker.js";
 import { BaseChannel } from "../base-channel.js";
-import { SoleRight } from "../sole-right.js";
+import { SoleRight } from "../../hosts/sole-right.js";
 import type { ChannelOptions } from "../channel-options.js";
 
 /** What a {@link PeriodicChannel} is told besides what every channel is. */
