@@ -1,10 +1,10 @@
 import {
-  refuseUnknownOptions,
   ForeignAddress,
   LogReader,
   SSSNError,
   consoleLogger,
   guardLogger,
+  refuseUnknownOptions,
   systemClock,
   toError,
   type ChannelContract,

@@ -1,9 +1,9 @@
 import {
-  refuseUnknownOptions,
   Ticker,
   consoleLogger,
   guardLogger,
   isSSSNError,
+  refuseUnknownOptions,
   systemClock,
   toError,
   validateInteger,

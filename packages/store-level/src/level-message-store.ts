@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import {
-  refuseUnknownOptions,
   SSSNError,
   consoleLogger,
+  refuseUnknownOptions,
   systemClock,
   validateIdentifier,
   type ChannelLog,
