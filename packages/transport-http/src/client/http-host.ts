@@ -1,15 +1,6 @@
-import {
-  MAX_WAIT_MS,
-  SSSNError,
-  deepFreeze,
-  isSSSNError,
-  refuseUnknownOptions,
-  sleep,
-  type ForeignAddress,
-  type Topology,
-} from "@sssn/core";
+import { MAX_WAIT_MS, deepFreeze, isSSSNError, refuseUnknownOptions, sleep, type ForeignAddress, type Topology } from "@sssn/core";
 import { refusalOf } from "./allowed-address.js";
-import { queryText } from "./channel-url.js";
+import { httpUrl, queryText } from "./channel-url.js";
 import { HostConnection, type ConnectionOptions } from "./host-connection.js";
 
 /** Which host, and how it is spoken to. */
@@ -66,7 +57,7 @@ export class HttpHost {
   /** @throws SSSNError `invalid_argument`. */
   constructor(options: HttpHostOptions) {
     refuseUnknownOptions("HttpHost", options, OPTIONS);
-    this.#url = hostUrl(String(options.url));
+    this.#url = httpUrl(String(options.url), "host", "http://host:port");
     this.#connection = new HostConnection({ urls: [this.#url], refusal: refusalOf(options.url, options.origins) }, options);
   }
 
@@ -118,16 +109,4 @@ export class HttpHost {
       await restUntil(askedAt + SHORT_REST_MS);
     }
   }
-}
-
-/** @throws SSSNError `invalid_argument`. */
-function hostUrl(text: string): string {
-  if (!URL.canParse(text))
-    throw new SSSNError("invalid_argument", `${JSON.stringify(text)} is not a URL. A host's looks like http://host:port.`);
-  const url = new URL(text);
-  if (url.protocol !== "http:" && url.protocol !== "https:")
-    throw new SSSNError("invalid_argument", `A host is reached over http or https, not ${url.protocol}`);
-  url.search = "";
-  url.hash = "";
-  return url.href.replace(/\/+$/, "");
 }
