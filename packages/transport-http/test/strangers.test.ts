@@ -186,6 +186,19 @@ describe("a token", () => {
   });
 });
 
+/** A published channel of three messages, as its host and as a reader sees it. */
+async function threeMessages() {
+  const store = new MemoryMessageStore();
+  const system = new BaseSystem({ id: "s", logger });
+  const channel = system.addChannel(new PassthroughChannel<number>({ id: "news", store, logger, visibility: "public" }));
+  const running = await system.publish({ transport: new HttpTransport({ port: 0, logger }) });
+  onTestFinished(async () => void (await running.close({ timeoutMs: 2_000 })));
+  for (const content of [1, 2, 3]) await channel.write("w", content);
+  const remote = new HttpChannel<number>({ url: running.addresses[0] ?? "", id: "news", token: "reader", logger });
+  const { log } = await remote.positions("reader");
+  return { store, channel, remote, log };
+}
+
 describe("a remote channel whose host goes and comes", () => {
   it("tells when its host is lost and restored, and its durable subscription goes on", async () => {
     const store = new MemoryMessageStore();
@@ -243,13 +256,7 @@ describe("a remote channel whose host goes and comes", () => {
   });
 
   it("tells who follows from afar that messages were lost; one that wants that goes on behind what was not, and one that had not come so far notices nothing", async () => {
-    const store = new MemoryMessageStore();
-    const system = new BaseSystem({ id: "s", logger });
-    const channel = system.addChannel(new PassthroughChannel<number>({ id: "news", store, logger, visibility: "public" }));
-    await using running = await system.publish({ transport: new HttpTransport({ port: 0, logger }) });
-    for (const content of [1, 2, 3]) await channel.write("w", content);
-    const remote = new HttpChannel<number>({ url: running.addresses[0] ?? "", id: "news", token: "reader", logger });
-    const { log } = await remote.positions("reader");
+    const { store, channel, remote, log } = await threeMessages();
     const seen: Record<string, number[]> = { ends: [], goesOn: [], early: [] };
     const ends = await remote.subscribe("reader", ({ content }) => void seen["ends"]?.push(content), { from: "start" });
     const goesOn = await remote.subscribe("reader", ({ content }) => void seen["goesOn"]?.push(content), {
@@ -271,13 +278,7 @@ describe("a remote channel whose host goes and comes", () => {
   });
 
   it("begins from afar as it does here, where the position is one that was lost; and a cursor goes on in the log that was set back", async () => {
-    const store = new MemoryMessageStore();
-    const system = new BaseSystem({ id: "s", logger });
-    const channel = system.addChannel(new PassthroughChannel<number>({ id: "news", store, logger, visibility: "public" }));
-    await using running = await system.publish({ transport: new HttpTransport({ port: 0, logger }) });
-    for (const content of [1, 2, 3]) await channel.write("w", content);
-    const remote = new HttpChannel<number>({ url: running.addresses[0] ?? "", id: "news", token: "reader", logger });
-    const { log } = await remote.positions("reader");
+    const { store, channel, remote, log } = await threeMessages();
     const seen: Record<string, number[]> = { keeps: [], late: [] };
     const keeps = await remote.subscribe("reader", ({ content }) => void seen["keeps"]?.push(content), {
       from: "start",
