@@ -5,6 +5,25 @@ import { GroupLimits } from "../src/log-state/ledger/group-limits.js";
 import { PriorityQueue, type Queued } from "../src/log-state/ledger/priority-queue.js";
 
 describe("IntervalSet", () => {
+  it("has, up to a sequence, what it has up to there, and is itself as it was", () => {
+    const set = new IntervalSet([
+      { start: 2, end: 4 },
+      { start: 7, end: 9 },
+    ]);
+    const cut = (last: number): unknown[] => [...set.upTo(last)];
+    expect([1, 2, 5, 7, 9].map(cut)).toEqual([
+      [],
+      [{ start: 2, end: 2 }],
+      [{ start: 2, end: 4 }],
+      [
+        { start: 2, end: 4 },
+        { start: 7, end: 7 },
+      ],
+      [...set],
+    ]);
+    expect(cut(Infinity)).toEqual([...set]);
+  });
+
   it("is the set of what was added and not deleted, merged as far as possible", () => {
     const step = fc.record({ add: fc.boolean(), start: fc.integer({ min: 1, max: 40 }), length: fc.integer({ min: 1, max: 6 }) });
     fc.assert(
