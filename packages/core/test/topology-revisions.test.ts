@@ -53,6 +53,23 @@ describe("what a change of a topology costs", () => {
 });
 
 describe("what is told of a topology, part by part", () => {
+  it("is not confused by a channel that is refused because another system has one of its id", async () => {
+    const root = new BaseSystem({ id: "root", logger });
+    const child = root.addSubsystem(new BaseSystem({ id: "child", logger }));
+    const own = root.addChannel(channel("public"));
+    const shown = await publish(root);
+    await stepEnds();
+    const before = shown.current;
+    const twin = new SeenChannel({ id: own.id, store: new MemoryMessageStore(), logger });
+    await expect(child.startChannel(twin)).rejects.toMatchObject({ code: "duplicate_id" });
+    await stepEnds();
+    const told: number[] = [];
+    root.events.on("topology", ({ revision }) => told.push(revision));
+    expect(root.topology().channels.map(({ id, owner }) => [id, owner])).toEqual([[own.id, "root"]]);
+    expect([told, shown.current]).toEqual([[], before]);
+    await root.drain();
+  });
+
   it("is what a look at the whole finds: whatever happens, a look after the step finds nothing that was not told", async () => {
     const systems = ["root", "left", "right", "leaf"].map((id) => new BaseSystem({ id, logger }));
     const [root, left, right, leaf] = systems as [BaseSystem, BaseSystem, BaseSystem, BaseSystem];

@@ -26,7 +26,7 @@ export function parentPart(systemId: string, parent: () => string | undefined): 
 export function channelPart(channel: BaseChannel, owner: string, isOwned: () => boolean): TopologyPart {
   const { id, kind, visibility } = channel;
   return {
-    key: channelKey(id),
+    key: channelKey({ id, owner }),
     channel: id,
     isOpen: visibility === Visibility.PUBLIC,
     text: () =>
@@ -39,8 +39,9 @@ export function wirePart(system: string, channel: string, isWired: () => boolean
   return { key: wireKey({ system, channel }), channel, text: () => (isWired() ? "" : undefined) };
 }
 
-export function channelKey(id: string): string {
-  return keyOf("channel", id);
+/** By its owner as well: one that is refused because of its id is there for a moment. */
+function channelKey({ id, owner }: Pick<Topology["channels"][number], "id" | "owner">): string {
+  return keyOf("channel", owner, id);
 }
 
 /** What is told of each part, by the keys of the parts. */
@@ -54,7 +55,7 @@ export function textsOf({ systems, channels, wires, endpoints }: TopologyParts):
   return new Map([
     ...systems.map((system) => [keyOf("system", system.id), textOfSystem(system)] as const),
     ...systems.flatMap(({ id, parent }) => (parent === undefined ? [] : [[keyOf("parent", id), parent] as const])),
-    ...channels.map((channel) => [channelKey(channel.id), textOfChannel(channel, reached.get(channel.id) ?? [])] as const),
+    ...channels.map((channel) => [channelKey(channel), textOfChannel(channel, reached.get(channel.id) ?? [])] as const),
     ...wires.map((wire) => [wireKey(wire), ""] as const),
   ]);
 }

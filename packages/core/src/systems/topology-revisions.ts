@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.js";
 import { EventSource } from "../events.js";
-import { channelKey, textsOf, type TopologyPart } from "./topology-parts.js";
+import { textsOf, type TopologyPart } from "./topology-parts.js";
 import type { Topology, TopologyParts, TopologyRevision, TopologySource } from "./topology.js";
 
 /**
@@ -16,6 +16,8 @@ export class TopologyRevisions implements TopologySource {
   readonly #views: TopologyRevisions[] = [];
   readonly #reported = new Map<string, TopologyPart>();
   #texts = new Map<string, string>();
+  /** The channels of the last look at the whole, by their ids. */
+  #channels = new Set<string>();
   #revision: TopologyRevision = { revision: 0, since: 0 };
   /** Whether more may have changed than what was reported part by part. */
   #isWholeDue = true;
@@ -42,7 +44,6 @@ export class TopologyRevisions implements TopologySource {
   touch(parts?: readonly TopologyPart[]): void {
     if (parts) for (const part of parts) this.#reported.set(part.key, part);
     else this.#isWholeDue = true;
-    for (const view of this.#views) view.touch(parts);
     if (this.#isDue) return;
     this.#isDue = true;
     void Promise.resolve()
@@ -61,13 +62,12 @@ export class TopologyRevisions implements TopologySource {
   #look(): Topology {
     const parts = this.#parts();
     const texts = textsOf(parts);
+    this.#channels = new Set(parts.channels.map(({ id }) => id));
     this.#isWholeDue = false;
     this.#reported.clear();
     const isSame = this.#revision.revision > 0 && texts.size === this.#texts.size;
     if (!isSame || ![...texts].every(([key, text]) => this.#texts.get(key) === text)) {
       this.#texts = new Map(texts);
-      // What nobody has reported is to be noticed there as well.
-      for (const view of this.#views) view.touch();
       this.#begin();
     }
     return { ...this.#revision, ...parts };
@@ -88,7 +88,7 @@ export class TopologyRevisions implements TopologySource {
       if (now === undefined) this.#texts.delete(key);
       else this.#texts.set(key, now);
     }
-    if (told.length > 0) this.#begin();
+    if (told.length > 0) this.#begin(told);
   }
 
   /** What somebody's channel does not tell is as it was, until somebody looks. */
@@ -103,10 +103,12 @@ export class TopologyRevisions implements TopologySource {
   /** Of what is public: what comes or goes may show or hide others. What was private and is private moves nothing. */
   #movesOthers({ channel, isOpen, before, now }: TopologyPart & { before: string | undefined; now: string | undefined }): boolean {
     if (before !== undefined) return now === undefined;
-    return isOpen === true || (channel !== undefined && this.#texts.has(channelKey(channel)));
+    return isOpen === true || (channel !== undefined && this.#channels.has(channel));
   }
 
-  #begin(): void {
+  /** @param changed the parts that have changed, where that is known. */
+  #begin(changed?: readonly TopologyPart[]): void {
+    for (const view of this.#views) view.touch(changed);
     this.#revision = { revision: this.#revision.revision + 1, since: this.#clock.now() };
     this.events.emit("topology", this.#revision);
   }
