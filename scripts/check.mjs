@@ -22,6 +22,7 @@ step("Installing the packed packages elsewhere and using them", ["node", "script
 // Short forms; the long ones, with how often they ran, stand in docs/reliability.md. What can't be tried on a machine is said aloud.
 const loud = { quiet: false };
 step("Killing the LevelDB store under load, and judging what is left", ["node", "reliability/dist/crash.js", "--rounds", "10"]);
+step("Hurting four hosts on one PostgreSQL schema, and their server", ["node", "reliability/dist/hosts.js", "--faults", "12"], loud);
 step("Killing it at every system call of a scenario", ["node", "reliability/dist/crash-points.js"], loud);
 step("Cutting the power, and judging what is left", ["node", "reliability/dist/power-loss.js", "--rounds", "5"], loud);
 step(

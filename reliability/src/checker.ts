@@ -15,7 +15,11 @@ export interface Violation {
     | "beyond its bounds"
     | "unsound"
     | "cursor went back"
-    | "cursor ran ahead";
+    | "cursor ran ahead"
+    | "missed"
+    | "repeated"
+    | "stuck"
+    | "died";
   readonly what: string;
 }
 

@@ -12,12 +12,14 @@ interface TimedClaim {
   readonly asked: number;
   readonly answered: number;
   readonly leaseMs: number;
+  /** When the store says that the lease ends, by the store's own clock. */
+  readonly expiresAt?: number;
 }
 
 /** What the load program says that it did. What is only begun may or may not have happened when the process died. Times are {@link monotonicMs}. */
 export type HistoryEvent =
   | { readonly type: "written"; readonly sequence: number; readonly id: string }
-  | ({ readonly type: "claimed"; readonly asked: number; readonly answered: number; readonly leaseMs: number } & ClaimReference)
+  | ({ readonly type: "claimed" } & TimedClaim & ClaimReference)
   | { readonly type: "settling"; readonly action: Action; readonly claims: readonly ClaimReference[] }
   | {
       readonly type: "settled";

@@ -1,6 +1,5 @@
 // The part of the load in which order and bounds matter: keys, priorities, cancels, and a group that may have only so much out.
-import type { ClaimedMessage } from "@sssn/core";
-import type { LevelMessageStore } from "@sssn/store-level";
+import type { ClaimedMessage, MessageStore } from "@sssn/core";
 import { monotonicMs, type HistoryEvent } from "./history.js";
 
 /** What the bounded group may have out, and how much in a time. */
@@ -14,7 +13,7 @@ const SHORT_LEASE_MS = 60;
 
 /** What the load gives its parts. */
 export interface LoadTools {
-  readonly store: LevelMessageStore;
+  readonly store: MessageStore;
   readonly run: string;
   readonly say: (event: HistoryEvent) => void;
   readonly pause: (ms?: number) => Promise<void>;
@@ -22,14 +21,17 @@ export interface LoadTools {
   readonly retry: (task: () => Promise<void>) => Promise<void>;
   /** Does it again and again. */
   readonly persist: (task: () => Promise<void>) => Promise<never>;
+  /** Whether more is written, or what is there is only worked off. Default: more is. */
+  readonly mayWrite?: () => boolean;
 }
 
 /** Writes messages of some keys and priorities, works on them, gives some back, and cancels some, for ever. */
-export async function orderedLoad({ store, run, say, pause, persist }: LoadTools): Promise<void> {
+export async function orderedLoad({ store, run, say, pause, persist, mayWrite = () => true }: LoadTools): Promise<void> {
   const log = await store.open("ordered");
   let count = 0;
   const write = (): Promise<never> =>
     persist(async () => {
+      if (!mayWrite()) return pause();
       const key = `key-${Math.floor(Math.random() * KEYS)}`;
       const id = `${run}-${count++}`;
       const priority = Math.random() < 0.5 ? 4 : Math.floor(Math.random() * 10);
@@ -48,8 +50,8 @@ export async function orderedLoad({ store, run, say, pause, persist }: LoadTools
       const asked = monotonicMs();
       const { claims } = await log.claim({ group: "default", readerId: `w${worker}`, limit: 3, leaseMs });
       const answered = monotonicMs();
-      for (const { message } of claims)
-        say({ type: "ordered-claimed", sequence: message.sequence, key: message.key ?? "", asked, answered, leaseMs });
+      for (const { message, expiresAt } of claims)
+        say({ type: "ordered-claimed", sequence: message.sequence, key: message.key ?? "", asked, answered, leaseMs, expiresAt });
       if (claims.length === 0) return pause();
       if (Math.random() < 0.05) await pause(SHORT_LEASE_MS + 20);
       const action = Math.random() < 0.2 ? "release" : "acknowledge";
@@ -71,11 +73,12 @@ export async function orderedLoad({ store, run, say, pause, persist }: LoadTools
 }
 
 /** Works off a group that is bounded, for ever. */
-export async function boundedLoad({ store, say, pause, retry, persist }: LoadTools): Promise<void> {
+export async function boundedLoad({ store, say, pause, retry, persist, mayWrite = () => true }: LoadTools): Promise<void> {
   const log = await store.open("bounded");
   await retry(() => log.setRegime("default", BOUNDS));
   const write = (): Promise<never> =>
     persist(async () => {
+      if (!mayWrite()) return pause();
       await log.append([{ senderId: "w", content: 1, metadata: {} }]);
       await pause(4);
     });
@@ -92,8 +95,8 @@ export async function boundedLoad({ store, say, pause, retry, persist }: LoadToo
       const asked = monotonicMs();
       const { claims } = await log.claim({ group: "default", readerId: worker, limit: 2, leaseMs: SHORT_LEASE_MS });
       const answered = monotonicMs();
-      for (const { message } of claims)
-        say({ type: "bounded-claimed", sequence: message.sequence, asked, answered, leaseMs: SHORT_LEASE_MS });
+      for (const { message, expiresAt } of claims)
+        say({ type: "bounded-claimed", sequence: message.sequence, asked, answered, leaseMs: SHORT_LEASE_MS, expiresAt });
       if (claims.length === 0) return pause();
       await pause(3);
       await settle(worker, claims);
