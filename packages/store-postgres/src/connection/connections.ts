@@ -22,7 +22,8 @@ export class Connections {
 
   constructor({ url, pool, size, logger }: { url: string | undefined; pool: Pool | undefined; size: number; logger: Logger }) {
     this.#isOwn = pool === undefined;
-    this.#pool = pool ?? new pg.Pool({ connectionString: url, max: size, connectionTimeoutMillis: 5_000, application_name: "sssn" });
+    this.#pool =
+      pool ?? new pg.Pool({ connectionString: url, max: size, connectionTimeoutMillis: 5_000, keepAlive: true, application_name: "sssn" });
     // An idle connection that the server ends is replaced when it is needed.
     this.#pool.on("error", (error) => logger.debug({ err: error }, "an idle connection to PostgreSQL ended"));
   }

@@ -56,7 +56,7 @@ export class Journal {
    */
   async begin(client: ClientBase, known: number, idleMs: number, waitMs: number): Promise<News> {
     const results: unknown = await client.query(
-      `BEGIN; SET LOCAL idle_in_transaction_session_timeout = ${idleMs}; SET LOCAL lock_timeout = ${waitMs};${this.#commit} SELECT pg_advisory_xact_lock(${this.#space}, ${this.#lock}); ${this.#news(known)}`,
+      `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = ${idleMs}; SET LOCAL lock_timeout = ${waitMs};${this.#commit} SELECT pg_advisory_xact_lock(${this.#space}, ${this.#lock}); ${this.#news(known)}`,
     );
     return newsOf(results);
   }
