@@ -8,24 +8,24 @@ import type { LedgerMessage } from "./ledger-orders.js";
  * derived from the message, and so is not.
  */
 export type LedgerCall =
-  | readonly ["open", call: BatchCall, now: number, token: string]
-  | readonly ["grant", batch: number, sequence: number, lane: string, key?: string]
-  | readonly ["close", batch: number, now: number]
-  | readonly ["repeat", readerId: string, callId: string]
-  | readonly ["take-back", sequence: number, now: number]
-  | readonly ["settle", readerId: string, settlement: Settlement, now: number, token: string]
-  | readonly ["refresh", now: number, token: string]
-  | readonly ["line-up", message: LedgerMessage, now: number]
-  | readonly ["bound", regime: GroupRegime]
-  | readonly ["most", maxDeliveries: number | null, now: number, token: string]
-  | readonly ["forwarded", sequence: number]
-  | readonly ["forget-dead", before: number]
-  | readonly ["forget-ended", now: number]
-  | readonly ["told", claims: number]
-  | readonly ["expire" | "supersede" | "remove", message: Pick<LedgerMessage, "sequence" | "key">, now: number]
-  | readonly ["cancel", message: LedgerMessage, reason: string | null, now: number]
-  | readonly ["move", message: LedgerMessage, now: number]
-  | readonly ["revive", sequence: number, now: number];
+  | readonly [name: "open", call: BatchCall, now: number, token: string]
+  | readonly [name: "grant", batch: number, sequence: number, lane: string, key?: string]
+  | readonly [name: "close", batch: number, now: number]
+  | readonly [name: "repeat", readerId: string, callId: string]
+  | readonly [name: "take-back", sequence: number, now: number]
+  | readonly [name: "settle", readerId: string, settlement: Settlement, now: number, token: string]
+  | readonly [name: "refresh", now: number, token: string]
+  | readonly [name: "line-up", message: LedgerMessage, now: number]
+  | readonly [name: "bound", regime: GroupRegime]
+  | readonly [name: "most", maxDeliveries: number | null, now: number, token: string]
+  | readonly [name: "forwarded", sequence: number]
+  | readonly [name: "forget-dead", before: number]
+  | readonly [name: "forget-ended", now: number]
+  | readonly [name: "told", claims: number]
+  | readonly [name: "expire" | "supersede" | "remove", message: Pick<LedgerMessage, "sequence" | "key">, now: number]
+  | readonly [name: "cancel", message: LedgerMessage, reason: string | null, now: number]
+  | readonly [name: "move", message: LedgerMessage, now: number]
+  | readonly [name: "revive", sequence: number, now: number];
 
 /** Where a ledger tells what is done to it, as long as somebody listens. */
 export interface LedgerTrail {
