@@ -1,5 +1,14 @@
 import { describe, expect, it, onTestFinished } from "vitest";
-import { ChannelClient, MemoryMessageStore, WorkQueueChannel, isSSSNError, silentLogger, work, type WorkOptions } from "../src/index.js";
+import {
+  ChannelClient,
+  MemoryMessageStore,
+  SSSNError,
+  WorkQueueChannel,
+  isSSSNError,
+  silentLogger,
+  work,
+  type WorkOptions,
+} from "../src/index.js";
 import { VirtualClock } from "../src/testing.js";
 
 interface Setting {
@@ -32,6 +41,18 @@ describe("work()", () => {
       Array.from({ length: 20 }, (_, index) => index),
       { acknowledged: 20, failed: 0, lost: 0, dead: 0, cancelled: 0 },
     ]);
+  });
+
+  it("gives a message back whose handler lost its lease in a transaction, which says nothing of the message", async () => {
+    const { clock, queue, options } = await setting();
+    let calls = 0;
+    const handler = (): void => {
+      if (++calls === 1) throw new SSSNError("lease_lost", "the lease of the transaction ended");
+    };
+    const worker = work(queue, "w", handler, { ...options, backoff: { initialMs: 10, maxMs: 10 } });
+    await queue.write("x", 1);
+    await clock.advance(1_000);
+    expect(await worker.close()).toMatchObject({ acknowledged: 1, failed: 1, dead: 0 });
   });
 
   it("tells whether messages can reach it, and not only whether it is alive", async () => {

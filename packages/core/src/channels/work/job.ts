@@ -18,7 +18,7 @@ export interface JobContext {
   readonly receipt: string;
   /**
    * Trying again is useless: when the handler has ended, however, the message goes to the dead letters with this reason, of which 1 000
-   * characters are kept. Throwing an `SSSNError` that is not retryable does the same.
+   * characters are kept. Throwing an `SSSNError` that is not retryable does the same, but for `lease_lost`.
    */
   readonly deadLetter: (reason: string) => void;
   /** How far the work is: any JSON, of 16 KiB at the most. It is kept with the next renewal of the lease, which comes within a second, and `job()` shows it. */

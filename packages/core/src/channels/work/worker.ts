@@ -268,8 +268,7 @@ export class Worker<Content = unknown> implements AsyncDisposable {
     this.#running.delete(job);
     this.#wake();
     if (job.isCancelled) return this.#lostToCancel(job);
-    const useless =
-      job.verdict ?? (failure && !job.end && isSSSNError(failure.error) && !failure.error.retryable ? failure.error.message : undefined);
+    const useless = job.verdict ?? (failure && !job.end && isUseless(failure.error) ? failure.error.message : undefined);
     if (useless !== undefined) await this.#bury(job, useless, failure?.error);
     else if (failure) await this.#giveBack(job, failure.error);
     else this.#acknowledger.add({ receipt: job.receipt, messageId: job.message.id, heldUntil: job.heldUntil });
@@ -362,4 +361,9 @@ function lostBefore(outcome: SettleResult["status"]): SSSNError {
     "lease_lost",
     `The job was done, but its lease had ended before it was acknowledged (${outcome}): somebody else may do it again.`,
   );
+}
+
+/** Whether the handler says that trying again is useless. A lease that ended under a transaction of its says nothing of the message. */
+function isUseless(error: Error): boolean {
+  return isSSSNError(error) && !error.retryable && error.code !== "lease_lost";
 }
